@@ -1,0 +1,83 @@
+/*
+ * JSON: reading with limits and places, RFC 8785 canonical writing.
+ *
+ * Canonical form is what is hashed and stored, so it is exact: keys sorted by UTF-16 code units,
+ * shortest escapes, numbers as ECMAScript prints them, no white space. A number is a double; an
+ * integer literal (no fraction, no exponent) that a double does not hold exactly is refused, and
+ * so is whatever overflows; other decimals become the nearest double; -0 becomes 0.
+ *
+ * Trees are jansson's json_t: an integer value within ±2^53 is a json_integer, every other
+ * number a json_real. A tree belongs to one thread at a time.
+ */
+#ifndef DEMON_JSON_H
+#define DEMON_JSON_H
+
+#include "buf.h"
+
+#include <jansson.h>
+
+/** What a parser accepts. */
+struct demon_json_limits {
+	size_t max_bytes; /* of the text */
+	unsigned depth;   /* nested arrays and objects; 1: only scalars inside the outermost */
+};
+
+/** Event payloads: 512 KiB, 64 levels. */
+extern const struct demon_json_limits demon_json_payload_limits;
+
+/**
+ * Parses one JSON text into *ret_json (new). Refuses: invalid UTF-8, a byte order mark, lone
+ * surrogates, NUL (also \u0000), duplicate keys, trailing text, inexact integers, overflow, more
+ * than the limits allow. The message has line:column and, inside a value, its JSON pointer:
+ * "3:14: at '/steps/2/id': ...". DEMON_INVALID, DEMON_TOOBIG or DEMON_NOMEM.
+ */
+enum demon_rc demon_json_parse(const char *text, size_t len, const struct demon_json_limits *limits,
+			       json_t **ret_json, struct demon_err *err) demon_must_check;
+
+/** Appends the canonical form of @p json. DEMON_INVALID for what JSON cannot say (NaN). */
+enum demon_rc demon_json_canonical(const json_t *json, struct demon_buf *out,
+				   struct demon_err *err) demon_must_check;
+
+/** Appends readable JSON: two spaces a level, keys in canonical order. */
+enum demon_rc demon_json_pretty(const json_t *json, struct demon_buf *out,
+				struct demon_err *err) demon_must_check;
+
+/**
+ * True when @p text is already the canonical form of an object within @p limits: one pass, no
+ * allocation. False says nothing about why; parse to learn it.
+ */
+bool demon_json_is_canonical(const char *text, size_t len, const struct demon_json_limits *limits);
+
+/** Appends @p text as a canonical JSON string, quotes included. @p text is valid UTF-8 without
+ * NUL; what is not becomes U+FFFD. */
+void demon_json_string(struct demon_buf *out, const char *text, size_t len);
+
+/** Appends a number as ECMAScript prints it. @p v is finite. */
+void demon_json_number(struct demon_buf *out, double v);
+
+/*
+ * A writer of canonical objects for known shapes, without a tree: keys are given in ascending
+ * order, which is asserted (ASCII keys only). Values of NULL text are left out with their key.
+ *
+ *	struct demon_jw w = demon_jw_begin(&buf);
+ *	demon_jw_str(&w, "event", "ritual.started:v1");
+ *	demon_jw_raw(&w, "spec", canonical, len);
+ *	demon_jw_end(&w);
+ */
+struct demon_jw {
+	struct demon_buf *out; /* borrowed */
+	const char *last;      /* the last key: borrowed string */
+	bool any;
+};
+struct demon_jw demon_jw_begin(struct demon_buf *out);
+void demon_jw_str(struct demon_jw *w, const char *key, const char *text);
+void demon_jw_i64(struct demon_jw *w, const char *key, int64_t v); /* within ±2^53 */
+void demon_jw_bool(struct demon_jw *w, const char *key, bool v);
+void demon_jw_time(struct demon_jw *w, const char *key, int64_t ms); /* RFC 3339, ms, Z */
+/** @p canonical is a canonical JSON text; it is copied as it is. */
+void demon_jw_raw(struct demon_jw *w, const char *key, const char *canonical, size_t len);
+/** Writes the key and the opening brace of a nested object; end it with demon_jw_end. */
+struct demon_jw demon_jw_object(struct demon_jw *w, const char *key);
+void demon_jw_end(struct demon_jw *w);
+
+#endif

@@ -1,0 +1,1 @@
+typedef int demon_http_is_empty;

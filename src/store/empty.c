@@ -1,0 +1,1 @@
+typedef int demon_store_is_empty;

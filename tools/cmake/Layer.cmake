@@ -1,0 +1,63 @@
+# A layer is a static library of everything under src/NAME. It links the layer below and nothing
+# else of ours, so a call upward does not link; tools/check-layers finds an include upward.
+#
+#   demon_layer(NAME [BELOW LAYER] [LINK TARGET…])
+function(demon_layer name)
+	cmake_parse_arguments(arg "" "BELOW" "LINK" ${ARGN})
+	file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
+	add_library(demon_${name} STATIC ${sources})
+	target_include_directories(demon_${name} PUBLIC
+		${CMAKE_SOURCE_DIR}/include PRIVATE ${CMAKE_SOURCE_DIR}/src/${name})
+	# modules of other layers are included as "layer/noun.h"
+	target_include_directories(demon_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+	target_link_libraries(demon_${name} PUBLIC ${arg_LINK})
+	if(arg_BELOW)
+		target_link_libraries(demon_${name} PUBLIC demon_${arg_BELOW})
+	endif()
+endfunction()
+
+# The library that strangers link: libdemon, shared and static, with headers, a pkg-config file
+# and a CMake package.
+#
+#   demon_library(LAYER…)
+function(demon_library)
+	set(objects "")
+	set(links "")
+	foreach(layer IN LISTS ARGN)
+		get_target_property(sources demon_${layer} SOURCES)
+		list(APPEND objects $<TARGET_OBJECTS:demon_${layer}>)
+	endforeach()
+	foreach(kind IN ITEMS SHARED STATIC)
+		string(TOLOWER demon_lib_${kind} target)
+		add_library(${target} ${kind} ${objects})
+		set_target_properties(${target} PROPERTIES OUTPUT_NAME demon
+			VERSION ${PROJECT_VERSION} SOVERSION 0 EXPORT_NAME ${kind})
+		target_include_directories(${target} INTERFACE
+			$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+	endforeach()
+	target_link_libraries(demon_lib_shared PRIVATE PkgConfig::JANSSON PkgConfig::YAML
+		PkgConfig::CRYPTO PkgConfig::SQLITE Threads::Threads)
+	include(CMakePackageConfigHelpers)
+	configure_file(${CMAKE_SOURCE_DIR}/tools/cmake/demon.pc.in demon.pc @ONLY)
+	configure_file(${CMAKE_SOURCE_DIR}/tools/cmake/demon-config.cmake.in demon-config.cmake @ONLY)
+	write_basic_package_version_file(${CMAKE_BINARY_DIR}/demon-config-version.cmake
+		COMPATIBILITY SameMinorVersion)
+	install(TARGETS demon_lib_shared demon_lib_static EXPORT demon-targets)
+	install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/demon TYPE INCLUDE)
+	install(FILES ${CMAKE_BINARY_DIR}/demon.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+	install(EXPORT demon-targets NAMESPACE demon::
+		DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/demon FILE demon-targets.cmake)
+	install(FILES ${CMAKE_BINARY_DIR}/demon-config.cmake
+		${CMAKE_BINARY_DIR}/demon-config-version.cmake
+		DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/demon)
+endfunction()
+
+# A program: everything under src/NAME, on top of LAYER.
+function(demon_program name layer)
+	file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
+	add_executable(${name} ${sources})
+	target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src/${name})
+	target_link_libraries(${name} PRIVATE demon_${layer})
+	target_compile_definitions(${name} PRIVATE DEMON_VERSION="${PROJECT_VERSION}")
+	install(TARGETS ${name})
+endfunction()
