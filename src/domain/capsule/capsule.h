@@ -1,0 +1,53 @@
+/*
+ * Capsules: what a step calls.
+ *
+ * A capsule gets its arguments and answers with a result envelope (schema/contracts/
+ * result-envelope.json): {"result":{"success":true,"data":…}, diagnostics, metrics, provenance}.
+ * A capsule that fails answers {"result":{"success":false,"error":{code,message,details}}}; only a
+ * failure of this program is an enum demon_rc.
+ */
+#ifndef DEMON_CAPSULE_H
+#define DEMON_CAPSULE_H
+
+#include "base/buf.h"
+#include "base/json.h"
+
+#include <demon/env.h>
+
+/** One call. Everything is borrowed for its length. */
+struct demon_call {
+	const struct demon_env *env;
+	const json_t *with;          /* arguments, as checked; NULL: none */
+	const json_t *input;         /* the run's input; NULL: none */
+	const char *tenant_id;
+	const char *ritual_id;
+	const char *run_id;
+	const char *step_name;
+	const char *idempotency_key; /* 64 hex digits; the same in every attempt of this step */
+	unsigned attempt;            /* from 1 */
+};
+
+/** How a check reports: @p pointer is relative to the arguments ("/command/0"). */
+typedef void demon_argument_problem_fn(void *ctx, const char *pointer, const char *text);
+
+struct demon_capsule {
+	const char *name;
+	/* Looks at arguments before anything runs; reports every problem. @p with may be NULL. */
+	void (*check)(const json_t *with, demon_argument_problem_fn *report, void *ctx);
+	/* Whether a call that was cut off may be made again. */
+	bool (*idempotent)(const json_t *with);
+	/* *ret_envelope is new. */
+	enum demon_rc (*run)(const struct demon_call *call, json_t **ret_envelope,
+			     struct demon_err *err);
+};
+
+/** A capsule by name, or NULL. Static storage. */
+const struct demon_capsule *demon_capsule_find(const char *name);
+
+/** Names of all capsules, NULL-terminated, and their number; for messages. */
+const char *const *demon_capsule_names(size_t *ret_count);
+
+extern const struct demon_capsule demon_capsule_echo;
+extern const struct demon_capsule demon_capsule_exec;
+
+#endif
