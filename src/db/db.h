@@ -55,15 +55,15 @@ bool demon_db_autocommit(const struct demon_db *db);
 int64_t demon_db_changes(const struct demon_db *db);
 
 /** PRAGMA data_version: changes when another connection has committed. */
-enum demon_rc demon_db_data_version(struct demon_db *db, int64_t *ret,
-				    struct demon_err *err) demon_must_check;
+enum demon_rc demon_db_data_version(struct demon_db *db, int64_t *ret, struct demon_err *err)
+    demon_must_check;
 
 /**
  * Runs @p sql, any number of statements with constant text, without results. For migrations,
  * pragmas and tests; everything else is a declared statement (stmt.h).
  */
-enum demon_rc demon_db_script(struct demon_db *db, const char *sql,
-			      struct demon_err *err) demon_must_check;
+enum demon_rc demon_db_script(struct demon_db *db, const char *sql, struct demon_err *err)
+    demon_must_check;
 
 /**
  * Fills @p err from the connection's last failure and returns its code; "@p what: why".
@@ -74,8 +74,8 @@ enum demon_rc demon_db_script(struct demon_db *db, const char *sql,
 enum demon_rc demon_db_error(const struct demon_db *db, struct demon_err *err, const char *what);
 
 /** Runs PRAGMA integrity_check (@p quick: quick_check). DEMON_CORRUPT with the first finding. */
-enum demon_rc demon_db_integrity(struct demon_db *db, bool quick,
-				 struct demon_err *err) demon_must_check;
+enum demon_rc demon_db_integrity(struct demon_db *db, bool quick, struct demon_err *err)
+    demon_must_check;
 
 /** SQLite's run-time version as text, and as major*1000000 + minor*1000 + patch. */
 const char *demon_db_library_version(void);

@@ -27,20 +27,21 @@ enum demon_rc demon_lock_open(const char *db_path, struct demon_lock **ret_lock,
 
 /** Closes, which releases everything held. NULL is allowed. */
 void demon_lock_close(struct demon_lock *lock);
+void demon_lock_close_p(struct demon_lock **lock);
 
 /**
  * Takes the write lock; waits at most @p timeout_ms (0: does not wait). A waiter is served though
  * the holder asks again at once. DEMON_BUSY: still held by another, with its process id if known.
  */
-enum demon_rc demon_lock_write(struct demon_lock *lock, int64_t timeout_ms,
-			       struct demon_err *err) demon_must_check;
+enum demon_rc demon_lock_write(struct demon_lock *lock, int64_t timeout_ms, struct demon_err *err)
+    demon_must_check;
 void demon_lock_write_release(struct demon_lock *lock);
 bool demon_lock_write_held(const struct demon_lock *lock);
 
 /** Takes the liveness lock @p n without waiting; DEMON_BUSY when another process holds it. Within
  * one handle the caller keeps account: taking a lock twice succeeds. */
-enum demon_rc demon_lock_alive(struct demon_lock *lock, int64_t n,
-			       struct demon_err *err) demon_must_check;
+enum demon_rc demon_lock_alive(struct demon_lock *lock, int64_t n, struct demon_err *err)
+    demon_must_check;
 void demon_lock_alive_release(struct demon_lock *lock, int64_t n);
 
 /** True when somebody with another handle holds liveness lock @p n. */

@@ -30,23 +30,25 @@ struct demon_sql {
 	const char *scans;
 };
 
-#define DEMON_SQL_DECLARE(name, sql_text, why)                                                     \
-	static const struct demon_sql name = {(sql_text), __FILE__, __LINE__, (why)};              \
-	static const struct demon_sql *const name##_entry_                                         \
+#define DEMON_SQL_DECLARE(name, sql_text, why)                                        \
+	static const struct demon_sql name = {(sql_text), __FILE__, __LINE__, (why)}; \
+	static const struct demon_sql *const name##_entry_                            \
 	    __attribute__((used, section("demon_sql"))) = &name
-#define DEMON_SQL(name, sql_text)            DEMON_SQL_DECLARE(name, sql_text, NULL)
+#define DEMON_SQL(name, sql_text)           DEMON_SQL_DECLARE(name, sql_text, NULL)
 #define DEMON_SQL_SCAN(name, why, sql_text) DEMON_SQL_DECLARE(name, sql_text, why)
 
 /** A statement in use; on the stack, through DEMON_STMT only. */
 struct demon_stmt {
-	struct demon_db *db; /* borrowed */
+	struct demon_db *db;              /* borrowed */
+	const struct demon_sql *sql;      /* borrowed */
 	struct demon_cached_stmt *cached; /* borrowed from the connection; NULL: preparing failed */
-	enum demon_rc rc;    /* first failure */
-	unsigned bound;      /* parameters bound so far */
+	enum demon_rc rc;                 /* first failure */
+	uint64_t bound;                   /* bit i: parameter i + 1 was bound; at most 64 */
 	bool stepped;
+	bool over; /* has ended or failed: rewind before the next step */
 };
 
-#define DEMON_STMT(name, db, sql)                                                                  \
+#define DEMON_STMT(name, db, sql) \
 	demon_cleanup(demon_stmt_done) struct demon_stmt name = demon_stmt_get((db), (sql))
 
 /** Borrows the connection's copy of @p sql, preparing it if need be. It must not be in use. */
@@ -56,8 +58,9 @@ void demon_stmt_done(struct demon_stmt *q);
 /** Rewinds a statement so that it can be bound and stepped again within its scope. */
 void demon_stmt_again(struct demon_stmt *q);
 
-/* Binds by name. Strings and blobs are not copied: they must live until the statement is reset.
- * NULL text or bytes bind SQL NULL. The name must exist and every name must be bound: asserted. */
+/* Binds by name, ":" included. Strings and blobs are not copied: they must live until the statement
+ * is reset. NULL text or bytes bind SQL NULL. The name must exist and every name must be bound
+ * before the first step, and none after it: asserted. */
 void demon_bind_i64(struct demon_stmt *q, const char *name, int64_t v);
 void demon_bind_str(struct demon_stmt *q, const char *name, const char *text);
 void demon_bind_text(struct demon_stmt *q, const char *name, const char *text, size_t n);
@@ -65,8 +68,8 @@ void demon_bind_blob(struct demon_stmt *q, const char *name, const void *bytes, 
 void demon_bind_null(struct demon_stmt *q, const char *name);
 
 /** Next row. *ret_row is false at the end, after which the statement is reset. */
-enum demon_rc demon_step(struct demon_stmt *q, bool *ret_row,
-			 struct demon_err *err) demon_must_check;
+enum demon_rc demon_step(struct demon_stmt *q, bool *ret_row, struct demon_err *err)
+    demon_must_check;
 
 /** Runs a statement that gives no rows, and resets it. */
 enum demon_rc demon_exec(struct demon_stmt *q, struct demon_err *err) demon_must_check;

@@ -20,16 +20,16 @@ struct demon_txn {
 	bool write;
 };
 
-#define DEMON_TXN(name)                                                                            \
-	demon_cleanup(demon_txn_done) struct demon_txn name = {0}
+#define DEMON_TXN(name) demon_cleanup(demon_txn_done) struct demon_txn name = {0}
 
 /** BEGIN IMMEDIATE. @p lock must be held; it is only asserted (NULL for a memory database). */
 enum demon_rc demon_txn_begin(struct demon_txn *tx, struct demon_db *db,
-			      const struct demon_lock *lock, struct demon_err *err) demon_must_check;
+			      const struct demon_lock *lock, struct demon_err *err)
+    demon_must_check;
 
 /** A read transaction: one snapshot for several statements; it is taken here, not later. */
-enum demon_rc demon_txn_read(struct demon_txn *tx, struct demon_db *db,
-			     struct demon_err *err) demon_must_check;
+enum demon_rc demon_txn_read(struct demon_txn *tx, struct demon_db *db, struct demon_err *err)
+    demon_must_check;
 
 /** COMMIT. When it returns DEMON_OK the data is on disk. A failed commit is rolled back. */
 enum demon_rc demon_txn_commit(struct demon_txn *tx, struct demon_err *err) demon_must_check;
