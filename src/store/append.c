@@ -1,0 +1,262 @@
+#include "handle.h"
+#include "subject.h"
+
+#include "base/fault.h"
+#include "base/json.h"
+#include "sink.h"
+
+#include <string.h>
+
+#define GROUP_MAX       4096
+#define GROUP_BYTES_MAX ((size_t)64 << 20)
+
+/* Of the own chains of a stream, but for the present one, the event that came last. */
+DEMON_SQL(sql_before,
+	  "SELECT c.epoch, e.origin_seq, e.hash FROM log_chains c JOIN log_events e "
+	  "ON e.chain_id = c.id AND e.origin_seq = (SELECT max(x.origin_seq) FROM log_events x "
+	  "WHERE x.chain_id = c.id) WHERE c.origin = :origin AND c.stream = :stream "
+	  "AND c.epoch <> :epoch ORDER BY e.seq DESC LIMIT 1");
+
+static enum demon_rc find_before(struct demon_store *store, enum demon_stream stream,
+				 const unsigned char *origin, struct demon_event_ref *ret,
+				 bool *ret_found, struct demon_err *err)
+{
+	DEMON_STMT(q, store->writer, &sql_before);
+	enum demon_rc rc;
+
+	demon_bind_blob(&q, ":origin", origin, DEMON_ORIGIN_LEN);
+	demon_bind_str(&q, ":stream", demon_stream_name(stream));
+	demon_bind_blob(&q, ":epoch", store->node.epoch, DEMON_EPOCH_LEN);
+	if ((rc = demon_step(&q, ret_found, err)) || !*ret_found)
+		return rc;
+	memcpy(ret->origin, origin, DEMON_ORIGIN_LEN);
+	memcpy(ret->epoch, demon_col_blob(&q, 0), DEMON_EPOCH_LEN);
+	ret->stream = stream;
+	ret->sequence = demon_col_i64(&q, 1);
+	memcpy(ret->hash, demon_col_blob(&q, 2), DEMON_SHA256_LEN);
+	return DEMON_OK;
+}
+
+/* The first event of a chain names the end of the one that this node wrote before. */
+static enum demon_rc add_continues(struct demon_store *store, enum demon_stream stream,
+				   struct demon_err *err)
+{
+	struct demon_event_ref ref;
+	bool found = false;
+	enum demon_rc rc = find_before(store, stream, store->node.origin, &ref, &found, err);
+
+	if (!rc && !found && store->has_former_origin)
+		rc = find_before(store, stream, store->former_origin, &ref, &found, err);
+	if (!rc && found)
+		demon_header_ref(&store->extra, DEMON_TAG_CONTINUES, &ref);
+	return rc;
+}
+
+/* Puts the group's causes, and what the chain continues, into the extra fields of one event. */
+static enum demon_rc make_extra(struct demon_store *store, const struct demon_group *group,
+				const struct demon_tail *tail, bool first, struct demon_err *err)
+{
+	enum demon_rc rc = DEMON_OK;
+
+	demon_buf_clear(&store->extra);
+	for (size_t i = 0; first && i < group->cause_count; i++)
+		demon_header_ref(&store->extra, DEMON_TAG_CAUSE, &group->causes[i]);
+	if (tail->sequence == 0)
+		rc = add_continues(store, group->stream, err);
+	return rc ? rc : demon_buf_rc(&store->extra, err);
+}
+
+static enum demon_rc intern_type(struct demon_store *store, const struct demon_event *ev,
+				 struct demon_log_ids *ids, struct demon_err *err)
+{
+	struct demon_memo *memo = &store->belief.memo;
+	struct demon_log_ids found;
+	enum demon_rc rc;
+
+	for (size_t i = 0; i < memo->type_count; i++) {
+		if (strcmp(memo->types[i].name, ev->type) == 0) {
+			ids->type = memo->types[i].id;
+			return DEMON_OK;
+		}
+	}
+	if ((rc = demon_log_intern(store->writer, ev, &found, err)))
+		return rc;
+	ids->type = found.type;
+	if (memo->type_count < DEMON_MEMO_TYPES && strlen(ev->type) < sizeof(memo->types[0].name)) {
+		memcpy(memo->types[memo->type_count].name, ev->type, strlen(ev->type) + 1);
+		memo->types[memo->type_count++].id = found.type;
+	}
+	return DEMON_OK;
+}
+
+/* True when @p ev is about what the memo's scope is about; else makes that the memo's key. */
+static bool same_scope(struct demon_memo *memo, const struct demon_event *ev)
+{
+	const char *graph = ev->graph_id ? ev->graph_id : "";
+	size_t subject_len = strlen(ev->subject) + 1;
+	size_t graph_len = strlen(graph) + 1;
+	size_t origin_len = ev->has_run_origin ? DEMON_ORIGIN_LEN : 0;
+	struct demon_buf *key = &memo->scope_key;
+
+	if (memo->scope && key->len == subject_len + graph_len + origin_len &&
+	    memcmp(key->data, ev->subject, subject_len) == 0 &&
+	    memcmp(key->data + subject_len, graph, graph_len) == 0 &&
+	    memcmp(key->data + subject_len + graph_len, ev->run_origin, origin_len) == 0)
+		return true;
+	demon_buf_clear(key);
+	demon_buf_add(key, ev->subject, subject_len);
+	demon_buf_add(key, graph, graph_len);
+	demon_buf_add(key, ev->run_origin, origin_len);
+	memo->scope = 0;
+	return false;
+}
+
+/* The dictionary numbers of an own event, from the memo where it knows them. */
+static enum demon_rc intern(struct demon_store *store, const struct demon_event *ev,
+			    struct demon_log_ids *ids, struct demon_err *err)
+{
+	struct demon_memo *memo = &store->belief.memo;
+	bool known = ev->stream == DEMON_STREAM_RITUAL && same_scope(memo, ev);
+	enum demon_rc rc;
+
+	if (!known || !memo->chain[ev->stream]) {
+		if ((rc = demon_log_intern(store->writer, ev, ids, err)))
+			return rc;
+		memo->chain[ev->stream] = ids->chain;
+		if (ev->stream == DEMON_STREAM_RITUAL)
+			memo->scope = memo->scope_key.rc ? 0 : ids->scope;
+		return DEMON_OK;
+	}
+	ids->chain = memo->chain[ev->stream];
+	ids->scope = memo->scope;
+	return intern_type(store, ev, ids, err);
+}
+
+static enum demon_rc apply(struct demon_store *store, const struct demon_event *ev,
+			   struct demon_err *err)
+{
+	enum demon_rc rc;
+
+	for (const struct demon_projection *const *p = store->projections; p && *p; p++)
+		if ((rc = (*p)->apply(store->writer, ev, err)))
+			return demon_err_wrap(err, "%s", (*p)->name);
+	if (DEMON_FAULT(APPEND_APPLIED))
+		return demon_err_set(err, DEMON_IO, "fault after the projections");
+	return DEMON_OK;
+}
+
+static enum demon_rc put(struct demon_store *store, struct demon_event *ev, struct demon_err *err)
+{
+	struct demon_log_ids ids = {0};
+	enum demon_rc rc;
+
+	if (DEMON_FAULT(APPEND_EVENT))
+		return demon_err_set(err, DEMON_IO, "fault before an event");
+	if ((rc = intern(store, ev, &ids, err)) ||
+	    (rc = demon_event_hash(store->sha, ev, &store->scratch, ev->hash, err)) ||
+	    (rc = demon_log_insert(store->writer, ev, &ids, err)))
+		return rc;
+	store->belief.last_seq = ev->seq;
+	return apply(store, ev, err);
+}
+
+/* Everything about an event that its record and its place in the group decide. */
+static struct demon_event describe(struct demon_store *store, const struct demon_group *group,
+				   size_t index, const char *subject)
+{
+	const struct demon_record *record = &group->records[index];
+	const unsigned char *run_origin = record->run_origin ? record->run_origin : store->node.origin;
+	struct demon_event ev = {
+	    .stream = group->stream,
+	    .group_count = (uint32_t)group->count,
+	    .subject = subject,
+	    .type = record->type,
+	    .tenant_id = record->tenant_id,
+	    .ritual_id = record->ritual_id,
+	    .run_id = record->run_id,
+	    .gate_id = record->gate_id,
+	    .project_id = record->project_id,
+	    .namespace_id = record->namespace_id,
+	    .graph_id = record->graph_id,
+	    .has_run_origin = group->stream == DEMON_STREAM_RITUAL,
+	    .ts = group->ts,
+	    .payload = record->payload,
+	    .payload_len = record->payload_len,
+	};
+
+	memcpy(ev.origin, store->node.origin, sizeof(ev.origin));
+	memcpy(ev.epoch, store->node.epoch, sizeof(ev.epoch));
+	if (ev.has_run_origin)
+		memcpy(ev.run_origin, run_origin, sizeof(ev.run_origin));
+	return ev;
+}
+
+static enum demon_rc check_payload(const struct demon_event *ev, struct demon_err *err)
+{
+	if (ev->payload_len > demon_json_payload_limits.max_bytes)
+		return demon_err_set(err, DEMON_TOOBIG, "payload of %zu bytes; the limit is %zu",
+				     ev->payload_len, demon_json_payload_limits.max_bytes);
+	if (!demon_json_is_canonical(ev->payload, ev->payload_len, &demon_json_payload_limits))
+		return demon_err_set(err, DEMON_INVALID, "the payload is not a canonical object");
+	return DEMON_OK;
+}
+
+static enum demon_rc append_one(struct demon_store *store, const struct demon_group *group,
+				size_t index, struct demon_receipt *ret, struct demon_err *err)
+{
+	DEMON_BUF(subject, DEMON_SUBJECT_MAX);
+	struct demon_event ev = describe(store, group, index, NULL);
+	struct demon_tail *tail;
+	enum demon_rc rc;
+
+	if ((rc = demon_belief_tail(store, group->stream, &tail, err)) ||
+	    (rc = make_extra(store, group, tail, index == 0, err)))
+		return rc;
+	demon_subject_build(&ev, &subject);
+	ev.subject = subject.data;
+	ev.seq = store->belief.last_seq + 1;
+	ev.sequence = tail->sequence + 1;
+	ev.group_first = ev.sequence - (int64_t)index;
+	ev.clock = demon_belief_tick(store);
+	ev.recorded_at = store->env->now(store->env->ctx);
+	ev.extra = store->extra.len ? store->extra.data : NULL;
+	ev.extra_len = store->extra.len;
+	memcpy(ev.previous_hash, tail->hash, sizeof(ev.previous_hash));
+	if ((rc = demon_event_check(&ev, err)) || (rc = check_payload(&ev, err)))
+		return rc;
+	demon_sha256_begin(store->sha);
+	demon_sha256_add(store->sha, ev.payload, ev.payload_len);
+	demon_sha256_end(store->sha, ev.payload_hash);
+	if ((rc = put(store, &ev, err)))
+		return rc;
+	demon_event_sink(&ev);
+	tail->sequence = ev.sequence;
+	memcpy(tail->hash, ev.hash, sizeof(tail->hash));
+	*ret = (struct demon_receipt){.seq = ev.seq, .sequence = ev.sequence};
+	memcpy(ret->hash, ev.hash, sizeof(ret->hash));
+	return DEMON_OK;
+}
+
+enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group *group,
+				 struct demon_receipt *ret_last, struct demon_err *err)
+{
+	struct demon_receipt receipt = {0};
+	size_t bytes = 0;
+	enum demon_rc rc;
+
+	if (group->count < 1 || group->count > GROUP_MAX)
+		return demon_err_set(err, group->count ? DEMON_TOOBIG : DEMON_INVALID,
+				     "a group of %zu events; it has 1 to %d", group->count, GROUP_MAX);
+	for (size_t i = 0; i < group->count; i++)
+		bytes += group->records[i].payload_len;
+	if (bytes > GROUP_BYTES_MAX)
+		return demon_err_set(err, DEMON_TOOBIG, "a group of %zu bytes; the limit is %zu", bytes,
+				     GROUP_BYTES_MAX);
+	for (size_t i = 0; i < group->count; i++)
+		if ((rc = append_one(w->store, group, i, &receipt, err)))
+			return demon_err_wrap(err, "event '%.100s'",
+					      group->records[i].type ? group->records[i].type : "");
+	if (ret_last)
+		*ret_last = receipt;
+	return DEMON_OK;
+}

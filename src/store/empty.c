@@ -1,1 +1,0 @@
-typedef int demon_store_is_empty;

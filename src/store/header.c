@@ -1,0 +1,298 @@
+#include "header.h"
+
+#include "subject.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define HEADER_VERSION 1
+#define REF_FIXED_LEN  (DEMON_ORIGIN_LEN + DEMON_EPOCH_LEN + 8 + DEMON_SHA256_LEN)
+#define TS_END         ((demon_time)1 << 47)
+
+void demon_header_field(struct demon_buf *out, unsigned char tag, const void *value, size_t len)
+{
+	unsigned char *to = (unsigned char *)demon_buf_room(out, 5 + len);
+
+	if (!to)
+		return;
+	to[0] = tag;
+	to[1] = (unsigned char)(len >> 24);
+	to[2] = (unsigned char)(len >> 16);
+	to[3] = (unsigned char)(len >> 8);
+	to[4] = (unsigned char)len;
+	memcpy(to + 5, value, len);
+	out->len += 5 + len;
+	out->data[out->len] = '\0';
+}
+
+static void field_text(struct demon_buf *out, unsigned char tag, const char *text)
+{
+	if (text)
+		demon_header_field(out, tag, text, strlen(text));
+}
+
+static void field_u64(struct demon_buf *out, unsigned char tag, uint64_t v)
+{
+	unsigned char bytes[8];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(v >> (56 - 8 * i));
+	demon_header_field(out, tag, bytes, sizeof(bytes));
+}
+
+static void field_u32(struct demon_buf *out, unsigned char tag, uint32_t v)
+{
+	unsigned char bytes[4];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(v >> (24 - 8 * i));
+	demon_header_field(out, tag, bytes, sizeof(bytes));
+}
+
+void demon_header_ref(struct demon_buf *out, unsigned char tag, const struct demon_event_ref *ref)
+{
+	const char *stream = demon_stream_name(ref->stream);
+	unsigned char value[REF_FIXED_LEN + 16];
+	unsigned char *to = value;
+	size_t len = strlen(stream);
+
+	memcpy(to, ref->origin, DEMON_ORIGIN_LEN);
+	to += DEMON_ORIGIN_LEN;
+	memcpy(to, ref->epoch, DEMON_EPOCH_LEN);
+	to += DEMON_EPOCH_LEN;
+	for (size_t i = 0; i < 8; i++)
+		*to++ = (unsigned char)((uint64_t)ref->sequence >> (56 - 8 * i));
+	memcpy(to, ref->hash, DEMON_SHA256_LEN);
+	to += DEMON_SHA256_LEN;
+	memcpy(to, stream, len);
+	demon_header_field(out, tag, value, REF_FIXED_LEN + len);
+}
+
+bool demon_header_ref_read(const struct demon_field *field, struct demon_event_ref *ret)
+{
+	const unsigned char *p = field->value;
+	char stream[16];
+	uint64_t sequence;
+
+	if (field->len <= REF_FIXED_LEN || field->len - REF_FIXED_LEN >= sizeof(stream))
+		return false;
+	memcpy(ret->origin, p, DEMON_ORIGIN_LEN);
+	p += DEMON_ORIGIN_LEN;
+	memcpy(ret->epoch, p, DEMON_EPOCH_LEN);
+	p += DEMON_EPOCH_LEN;
+	sequence = demon_get_be64(p);
+	p += 8;
+	memcpy(ret->hash, p, DEMON_SHA256_LEN);
+	p += DEMON_SHA256_LEN;
+	memcpy(stream, p, field->len - REF_FIXED_LEN);
+	stream[field->len - REF_FIXED_LEN] = '\0';
+	if (sequence < 1 || sequence >= (uint64_t)1 << 53)
+		return false;
+	ret->sequence = (int64_t)sequence;
+	return demon_stream_find(stream, &ret->stream);
+}
+
+bool demon_header_next(const void *fields, size_t len, size_t *at, struct demon_field *ret)
+{
+	const unsigned char *p = fields;
+	size_t n;
+
+	if (*at >= len || len - *at < 5)
+		return false;
+	p += *at;
+	n = demon_get_be32(p + 1);
+	if (n > len - *at - 5)
+		return false;
+	*ret = (struct demon_field){p[0], p + 5, n};
+	*at += 5 + n;
+	return true;
+}
+
+/* Fields of ev->extra with tags below @p until that were not written yet. */
+static void merge_extra(const struct demon_event *ev, size_t *at, unsigned until,
+			struct demon_buf *out)
+{
+	struct demon_field field;
+	size_t next = *at;
+
+	while (demon_header_next(ev->extra, ev->extra_len, &next, &field) && field.tag < until) {
+		demon_header_field(out, field.tag, field.value, field.len);
+		*at = next;
+	}
+}
+
+void demon_header_encode(const struct demon_event *ev, struct demon_buf *out)
+{
+	size_t at = 0;
+
+	demon_buf_char(out, HEADER_VERSION);
+	demon_header_field(out, DEMON_TAG_ORIGIN, ev->origin, sizeof(ev->origin));
+	demon_header_field(out, DEMON_TAG_EPOCH, ev->epoch, sizeof(ev->epoch));
+	field_text(out, DEMON_TAG_STREAM, demon_stream_name(ev->stream));
+	field_u64(out, DEMON_TAG_SEQUENCE, (uint64_t)ev->sequence);
+	field_u64(out, DEMON_TAG_GROUP_FIRST, (uint64_t)ev->group_first);
+	field_u32(out, DEMON_TAG_GROUP_COUNT, ev->group_count);
+	field_text(out, DEMON_TAG_SUBJECT, ev->subject);
+	field_text(out, DEMON_TAG_TYPE, ev->type);
+	field_text(out, DEMON_TAG_TENANT, ev->tenant_id);
+	field_text(out, DEMON_TAG_RITUAL, ev->ritual_id);
+	field_text(out, DEMON_TAG_RUN, ev->run_id);
+	field_text(out, DEMON_TAG_GATE, ev->gate_id);
+	field_text(out, DEMON_TAG_PROJECT, ev->project_id);
+	field_text(out, DEMON_TAG_NAMESPACE, ev->namespace_id);
+	field_text(out, DEMON_TAG_GRAPH, ev->graph_id);
+	if (ev->has_run_origin)
+		demon_header_field(out, DEMON_TAG_RUN_ORIGIN, ev->run_origin,
+				   sizeof(ev->run_origin));
+	merge_extra(ev, &at, DEMON_TAG_TS, out);
+	field_u64(out, DEMON_TAG_TS, (uint64_t)ev->ts);
+	field_u64(out, DEMON_TAG_CLOCK, ev->clock);
+	demon_header_field(out, DEMON_TAG_PAYLOAD_HASH, ev->payload_hash, sizeof(ev->payload_hash));
+	merge_extra(ev, &at, 256, out);
+}
+
+enum demon_rc demon_event_hash(struct demon_sha256 *sha, const struct demon_event *ev,
+			       struct demon_buf *scratch, unsigned char out[DEMON_SHA256_LEN],
+			       struct demon_err *err)
+{
+	static const char domain[] = "demon.event"; /* its NUL is hashed too */
+	enum demon_rc rc;
+
+	demon_buf_clear(scratch);
+	demon_buf_add(scratch, domain, sizeof(domain));
+	demon_buf_add(scratch, ev->previous_hash, sizeof(ev->previous_hash));
+	demon_header_encode(ev, scratch);
+	if ((rc = demon_buf_rc(scratch, err)))
+		return rc;
+	if (scratch->len > DEMON_HEADER_MAX)
+		return demon_err_set(err, DEMON_TOOBIG, "the header is larger than %d bytes",
+				     DEMON_HEADER_MAX);
+	demon_sha256_begin(sha);
+	demon_sha256_add(sha, scratch->data, scratch->len);
+	demon_sha256_end(sha, out);
+	return DEMON_OK;
+}
+
+static enum demon_rc check_ids(const struct demon_event *ev, struct demon_err *err)
+{
+	bool ritual = ev->stream == DEMON_STREAM_RITUAL;
+	bool graph = ev->stream == DEMON_STREAM_GRAPH;
+	const struct {
+		const char *what;
+		const char *id;
+		bool wanted;
+		bool allowed;
+		bool (*valid)(const char *);
+	} rows[] = {
+	    {"tenant id", ev->tenant_id, ritual || graph, true, demon_id_valid},
+	    {"ritual id", ev->ritual_id, ritual, ritual, demon_id_valid},
+	    {"run id", ev->run_id, ritual, ritual, demon_id_valid},
+	    {"gate id", ev->gate_id, false, ritual, demon_id_valid},
+	    {"project id", ev->project_id, graph, graph, demon_graph_id_valid},
+	    {"namespace", ev->namespace_id, graph, graph, demon_graph_id_valid},
+	    {"graph id", ev->graph_id, graph, graph, demon_graph_id_valid},
+	};
+
+	for (size_t i = 0; i < demon_count(rows); i++) {
+		if (!rows[i].id && rows[i].wanted)
+			return demon_err_set(err, DEMON_INVALID, "an event of stream '%s' needs a %s",
+					     demon_stream_name(ev->stream), rows[i].what);
+		if (rows[i].id && !rows[i].allowed)
+			return demon_err_set(err, DEMON_INVALID, "an event of stream '%s' has no %s",
+					     demon_stream_name(ev->stream), rows[i].what);
+		if (rows[i].id && !rows[i].valid(rows[i].id))
+			return demon_err_set(err, DEMON_INVALID,
+					     "%s '%.80s' is not valid: 1 to %d letters, digits, '_', "
+					     "'-'%s",
+					     rows[i].what, rows[i].id, DEMON_ID_MAX,
+					     rows[i].valid == demon_graph_id_valid ? " and '.'" : "");
+	}
+	if (ev->has_run_origin != ritual)
+		return demon_err_set(err, DEMON_INVALID, "an event of stream '%s' %s a run origin",
+				     demon_stream_name(ev->stream), ritual ? "needs" : "has no");
+	return DEMON_OK;
+}
+
+/* Whether one field may stand in `extra`: known or ignorable, and well formed. */
+static enum demon_rc check_field(const struct demon_field *field, struct demon_err *err)
+{
+	struct demon_event_ref ref;
+
+	if (field->tag >= DEMON_TAG_IGNORABLE)
+		return DEMON_OK;
+	if (field->tag > DEMON_TAG_REISSUE_OF)
+		return demon_err_set(err, DEMON_NEWER, "header field %u is of a newer format",
+				     field->tag);
+	if (field->tag == DEMON_TAG_TERM && field->len == 8)
+		return DEMON_OK;
+	if (field->tag >= DEMON_TAG_CAUSE && demon_header_ref_read(field, &ref))
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_INVALID, "header field %u is malformed", field->tag);
+}
+
+static bool fields_ascend(const struct demon_field *a, const struct demon_field *b)
+{
+	size_t n = a->len < b->len ? a->len : b->len;
+	int order;
+
+	if (a->tag != b->tag)
+		return a->tag < b->tag;
+	if (a->tag != DEMON_TAG_CAUSE && a->tag < DEMON_TAG_IGNORABLE)
+		return false;
+	order = memcmp(a->value, b->value, n);
+	return order < 0 || (order == 0 && a->len < b->len);
+}
+
+static enum demon_rc check_extra(const struct demon_event *ev, struct demon_err *err)
+{
+	struct demon_field last = {0};
+	struct demon_field field;
+	size_t at = 0;
+	unsigned causes = 0;
+	enum demon_rc rc;
+
+	while (demon_header_next(ev->extra, ev->extra_len, &at, &field)) {
+		if (last.tag && !fields_ascend(&last, &field))
+			return demon_err_set(err, DEMON_INVALID,
+					     "header field %u is out of order or repeated", field.tag);
+		if (!field.len)
+			return demon_err_set(err, DEMON_INVALID, "header field %u is empty", field.tag);
+		if ((rc = check_field(&field, err)))
+			return rc;
+		causes += field.tag == DEMON_TAG_CAUSE;
+		last = field;
+	}
+	if (at != ev->extra_len)
+		return demon_err_set(err, DEMON_INVALID, "the header is cut short");
+	if (causes > DEMON_CAUSES_MAX)
+		return demon_err_set(err, DEMON_TOOBIG, "more than %d causes", DEMON_CAUSES_MAX);
+	return DEMON_OK;
+}
+
+enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *err)
+{
+	DEMON_BUF(subject, DEMON_SUBJECT_MAX);
+	enum demon_rc rc;
+
+	if (!demon_type_valid(ev->type))
+		return demon_err_set(err, DEMON_INVALID, "'%.100s' is not an event type like 'name:v1'",
+				     ev->type ? ev->type : "");
+	if ((rc = check_ids(ev, err)))
+		return rc;
+	demon_subject_build(ev, &subject);
+	if ((rc = demon_buf_rc(&subject, err)))
+		return demon_err_wrap(err, "subject");
+	if (!ev->subject || strcmp(subject.data, ev->subject) != 0)
+		return demon_err_set(err, DEMON_INVALID, "subject '%.100s' does not agree with the ids",
+				     ev->subject ? ev->subject : "");
+	if (ev->ts < 0 || ev->ts >= TS_END)
+		return demon_err_set(err, DEMON_INVALID, "ts %" PRId64 " is out of range", ev->ts);
+	if (ev->clock >= (uint64_t)1 << 63)
+		return demon_err_set(err, DEMON_INVALID, "the logical clock is out of range");
+	if (ev->sequence < 1 || ev->sequence >= (int64_t)1 << 53 || ev->group_first < 1 ||
+	    ev->group_first > ev->sequence || ev->group_count < 1 || ev->group_count > 4096 ||
+	    ev->group_first + (int64_t)ev->group_count <= ev->sequence)
+		return demon_err_set(err, DEMON_INVALID,
+				     "sequence %" PRId64 " does not lie in its group", ev->sequence);
+	return check_extra(ev, err);
+}
