@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -207,6 +208,11 @@ void demon_lock_write_release(struct demon_lock *lock)
 	lock->held = false;
 	lock->released = true;
 	(void)set_lock(lock, F_UNLCK, BYTE_WRITE);
+}
+
+void demon_lock_touch(struct demon_lock *lock)
+{
+	(void)futimens(lock->fd, NULL);
 }
 
 bool demon_lock_write_held(const struct demon_lock *lock)

@@ -36,6 +36,9 @@ void demon_lock_close_p(struct demon_lock **lock);
 enum demon_rc demon_lock_write(struct demon_lock *lock, int64_t timeout_ms, struct demon_err *err)
     demon_must_check;
 void demon_lock_write_release(struct demon_lock *lock);
+
+/** Changes the lock file's time, which wakes whoever watches it: something was committed. */
+void demon_lock_touch(struct demon_lock *lock);
 bool demon_lock_write_held(const struct demon_lock *lock);
 
 /** Takes the liveness lock @p n without waiting; DEMON_BUSY when another process holds it. Within

@@ -334,6 +334,20 @@ size_t demon_col_len(const struct demon_stmt *q, int col)
 	return (size_t)sqlite3_column_bytes(q->cached->stmt, col);
 }
 
+enum demon_col_kind demon_col_kind(const struct demon_stmt *q, int col)
+{
+	switch (sqlite3_column_type(q->cached->stmt, col)) {
+	case SQLITE_NULL:
+		return DEMON_COL_NULL;
+	case SQLITE_INTEGER:
+		return DEMON_COL_INTEGER;
+	case SQLITE_BLOB:
+		return DEMON_COL_BLOB;
+	default:
+		return DEMON_COL_TEXT;
+	}
+}
+
 bool demon_col_is_null(const struct demon_stmt *q, int col)
 {
 	return sqlite3_column_type(q->cached->stmt, col) == SQLITE_NULL;

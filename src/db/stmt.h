@@ -74,6 +74,11 @@ enum demon_rc demon_step(struct demon_stmt *q, bool *ret_row, struct demon_err *
 /** Runs a statement that gives no rows, and resets it. */
 enum demon_rc demon_exec(struct demon_stmt *q, struct demon_err *err) demon_must_check;
 
+enum demon_col_kind { DEMON_COL_NULL, DEMON_COL_INTEGER, DEMON_COL_TEXT, DEMON_COL_BLOB };
+
+/** What a column of the current row holds; STRICT tables of ours have no reals. */
+enum demon_col_kind demon_col_kind(const struct demon_stmt *q, int col);
+
 /* Columns of the current row, by number from 0. Text and blobs are borrowed until the next step
  * or reset; NULL for SQL NULL. */
 int64_t demon_col_i64(const struct demon_stmt *q, int col);

@@ -1,4 +1,5 @@
 #include "handle.h"
+#include "readers.h"
 #include "wake.h"
 
 #include <string.h>
