@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define demon_must_check      __attribute__((warn_unused_result))
+#define demon_must_check        __attribute__((warn_unused_result))
 #define demon_printf_like(f, a) __attribute__((format(printf, f, a)))
 
 #if defined(__GNUC__)
@@ -21,27 +21,27 @@
 #endif
 
 /* X(code, words, HTTP status, exit status) */
-#define DEMON_RC_LIST(X)                                                                           \
-	X(DEMON_OK, "ok", 200, 0)                                                                  \
-	X(DEMON_FAILED, "failed", 422, 1)              /* the operation ran and its answer is no */ \
-	X(DEMON_USAGE, "usage", 400, 2)                /* the request itself is malformed */        \
-	X(DEMON_INVALID, "invalid", 400, 1)            /* input that does not hold to its format */ \
-	X(DEMON_NOTFOUND, "not found", 404, 3)                                                     \
-	X(DEMON_CONFLICT, "conflict", 409, 4)          /* the state has moved on */                 \
-	X(DEMON_EXISTS, "exists already", 409, 4)                                                  \
-	X(DEMON_DENIED, "refused", 403, 5)             /* policy, authorization, a denied gate */   \
-	X(DEMON_TOOBIG, "too large", 413, 1)           /* a stated limit was met */                 \
-	X(DEMON_BUSY, "busy", 503, 6)                  /* locked by another; trying again may help */ \
-	X(DEMON_UNAVAIL, "unavailable", 503, 6)                                                    \
-	X(DEMON_NEWER, "made by a newer version", 503, 6)                                          \
-	X(DEMON_TIMEOUT, "timed out", 504, 1)                                                      \
-	X(DEMON_CANCELED, "canceled", 409, 1)                                                      \
-	X(DEMON_CORRUPT, "damaged", 500, 7)            /* damaged, tampered or altered data */      \
-	X(DEMON_READONLY, "read-only", 500, 1)                                                     \
-	X(DEMON_FULL, "disk full", 507, 1)                                                         \
-	X(DEMON_IO, "input/output error", 500, 1)                                                  \
-	X(DEMON_NOMEM, "out of memory", 500, 1)                                                    \
-	X(DEMON_INTERNAL, "internal error", 500, 1)    /* a mistake of this program */
+#define DEMON_RC_LIST(X)                                                                    \
+	X(DEMON_OK, "ok", 200, 0)                                                           \
+	X(DEMON_FAILED, "failed", 422, 1)   /* the operation ran and its answer is no */    \
+	X(DEMON_USAGE, "usage", 400, 2)     /* the request itself is malformed */           \
+	X(DEMON_INVALID, "invalid", 400, 1) /* input that does not hold to its format */    \
+	X(DEMON_NOTFOUND, "not found", 404, 3)                                              \
+	X(DEMON_CONFLICT, "conflict", 409, 4) /* the state has moved on */                  \
+	X(DEMON_EXISTS, "exists already", 409, 4)                                           \
+	X(DEMON_DENIED, "refused", 403, 5)   /* policy, authorization, a denied gate */     \
+	X(DEMON_TOOBIG, "too large", 413, 1) /* a stated limit was met */                   \
+	X(DEMON_BUSY, "busy", 503, 6)        /* locked by another; trying again may help */ \
+	X(DEMON_UNAVAIL, "unavailable", 503, 6)                                             \
+	X(DEMON_NEWER, "made by a newer version", 503, 6)                                   \
+	X(DEMON_TIMEOUT, "timed out", 504, 1)                                               \
+	X(DEMON_CANCELED, "canceled", 409, 1)                                               \
+	X(DEMON_CORRUPT, "damaged", 500, 7) /* damaged, tampered or altered data */         \
+	X(DEMON_READONLY, "read-only", 500, 1)                                              \
+	X(DEMON_FULL, "disk full", 507, 1)                                                  \
+	X(DEMON_IO, "input/output error", 500, 1)                                           \
+	X(DEMON_NOMEM, "out of memory", 500, 1)                                             \
+	X(DEMON_INTERNAL, "internal error", 500, 1) /* a mistake of this program */
 
 #define DEMON_RC_ENUM(code, words, http, status) code,
 enum demon_rc { DEMON_RC_LIST(DEMON_RC_ENUM) };

@@ -28,11 +28,11 @@ struct demon_event {
 	unsigned char origin[DEMON_ORIGIN_LEN];
 	unsigned char epoch[DEMON_EPOCH_LEN];
 	enum demon_stream stream;
-	int64_t sequence;       /* within (origin, epoch, stream), from 1 */
-	int64_t group_first;    /* sequence of the first event of its group */
-	uint32_t group_count;   /* events in its group */
+	int64_t sequence;     /* within (origin, epoch, stream), from 1 */
+	int64_t group_first;  /* sequence of the first event of its group */
+	uint32_t group_count; /* events in its group */
 	const char *subject;
-	const char *type;       /* "ritual.started:v1" */
+	const char *type; /* "ritual.started:v1" */
 	const char *tenant_id;
 	const char *ritual_id;
 	const char *run_id;
@@ -42,12 +42,12 @@ struct demon_event {
 	const char *graph_id;
 	bool has_run_origin;
 	unsigned char run_origin[DEMON_ORIGIN_LEN];
-	demon_time ts;          /* when the command ran, by its node's wall clock */
-	uint64_t clock;         /* hybrid logical clock: ms * 65536 + counter */
-	const char *payload;    /* canonical JSON, NUL-terminated; NULL: archived */
+	demon_time ts;       /* when the command ran, by its node's wall clock */
+	uint64_t clock;      /* hybrid logical clock: ms * 65536 + counter */
+	const char *payload; /* canonical JSON, NUL-terminated; NULL: archived */
 	size_t payload_len;
 	unsigned char payload_hash[DEMON_SHA256_LEN];
-	const void *extra;      /* encoded header fields without a member here, or NULL */
+	const void *extra; /* encoded header fields without a member here, or NULL */
 	size_t extra_len;
 	unsigned char previous_hash[DEMON_SHA256_LEN];
 	unsigned char hash[DEMON_SHA256_LEN];

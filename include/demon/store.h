@@ -29,8 +29,8 @@ struct demon_options {
  * DEMON_FULL, DEMON_IO, DEMON_NOMEM. The file is not changed by a failed open.
  */
 DEMON_API enum demon_rc demon_open(const char *path, const struct demon_options *options,
-				   struct demon_store **ret_store,
-				   struct demon_err *err) demon_must_check;
+				   struct demon_store **ret_store, struct demon_err *err)
+    demon_must_check;
 
 /** Closes. No other call may be running. NULL is allowed. */
 DEMON_API void demon_close(struct demon_store *store);
@@ -41,7 +41,7 @@ struct demon_draft {
 	const char *tenant_id; /* NULL: "default" */
 	const char *ritual_id;
 	const char *run_id;
-	const char *data;      /* a JSON object; NULL: no further members */
+	const char *data; /* a JSON object; NULL: no further members */
 };
 
 /**
@@ -60,7 +60,7 @@ struct demon_filter {
 	int64_t after_seq;     /* events with a greater seq */
 	const char *tenant_id; /* with run_id only */
 	const char *run_id;
-	const char *type;      /* exact, or a prefix that ends in '*' */
+	const char *type; /* exact, or a prefix that ends in '*' */
 };
 
 struct demon_reader;
@@ -68,8 +68,8 @@ struct demon_reader;
 /** Starts reading in order of seq. *ret_reader is new, and for one thread at a time. */
 DEMON_API enum demon_rc demon_reader_open(struct demon_store *store,
 					  const struct demon_filter *filter,
-					  struct demon_reader **ret_reader,
-					  struct demon_err *err) demon_must_check;
+					  struct demon_reader **ret_reader, struct demon_err *err)
+    demon_must_check;
 DEMON_API void demon_reader_close(struct demon_reader *reader);
 
 /**

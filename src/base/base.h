@@ -13,19 +13,19 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define demon_cleanup(fn) __attribute__((cleanup(fn)))
-#define demon_auto_free   demon_cleanup(demon_free_p)
-#define demon_unused      __attribute__((unused))
+#define demon_cleanup(fn)  __attribute__((cleanup(fn)))
+#define demon_auto_free    demon_cleanup(demon_free_p)
+#define demon_unused       __attribute__((unused))
 
 /** Number of elements of an array (not of a pointer). */
 #define demon_count(array) (sizeof(array) / sizeof((array)[0]))
 
 /** Yields the value of a guarded pointer and leaves NULL behind. */
-#define demon_take(ptr)                                                                            \
-	__extension__({                                                                            \
-		__typeof__(ptr) demon_taken_ = (ptr);                                              \
-		(ptr) = NULL;                                                                      \
-		demon_taken_;                                                                      \
+#define demon_take(ptr)                               \
+	__extension__({                               \
+		__typeof__(ptr) demon_taken_ = (ptr); \
+		(ptr) = NULL;                         \
+		demon_taken_;                         \
 	})
 
 /** Guard of demon_auto_free: frees what the pointer at @p ptr points to. */

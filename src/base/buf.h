@@ -13,17 +13,17 @@
 #include <stdarg.h>
 
 struct demon_buf {
-	char *data;      /* owned, or a shared empty string; NUL behind the last byte */
-	size_t len;      /* bytes in use */
-	size_t cap;      /* bytes allocated, 0: data is not owned */
-	size_t max;      /* most bytes allowed, 0: no limit */
+	char *data;       /* owned, or a shared empty string; NUL behind the last byte */
+	size_t len;       /* bytes in use */
+	size_t cap;       /* bytes allocated, 0: data is not owned */
+	size_t max;       /* most bytes allowed, 0: no limit */
 	enum demon_rc rc; /* DEMON_OK, DEMON_NOMEM or DEMON_TOOBIG: the first failure */
 };
 
 /** Declares a guarded buffer of at most @p limit bytes (0: no limit). */
-#define DEMON_BUF(name, limit)                                                                     \
-	demon_cleanup(demon_buf_done) struct demon_buf name = {                                    \
-	    .data = demon_buf_empty, .max = (limit)}
+#define DEMON_BUF(name, limit)                                                          \
+	demon_cleanup(demon_buf_done) struct demon_buf name = {.data = demon_buf_empty, \
+							       .max = (limit)}
 
 extern char demon_buf_empty[1];
 

@@ -49,7 +49,7 @@ void demon_uuid7(const struct demon_env *env, char *out);
 void demon_rfc3339(demon_time t, char *out);
 
 /** Reads RFC 3339 with any offset and 0 to 9 fractional digits (cut to ms). */
-enum demon_rc demon_rfc3339_parse(const char *text, demon_time *ret_t,
-				  struct demon_err *err) demon_must_check;
+enum demon_rc demon_rfc3339_parse(const char *text, demon_time *ret_t, struct demon_err *err)
+    demon_must_check;
 
 #endif

@@ -37,7 +37,8 @@ enum demon_fault demon_fault_find(const char *name)
 /* A test that misspells a point must not pass for want of a fault. */
 static void arm_from_environment(void)
 {
-	const char *spec = getenv("DEMON_FAULT"); /* NOLINT(concurrency-mt-unsafe): once, read only */
+	const char *spec =
+	    getenv("DEMON_FAULT"); /* NOLINT(concurrency-mt-unsafe): once, read only */
 	char name[64];
 	char action[8];
 	unsigned nth;

@@ -35,12 +35,12 @@ enum demon_rc demon_json_parse(const char *text, size_t len, const struct demon_
 			       json_t **ret_json, struct demon_err *err) demon_must_check;
 
 /** Appends the canonical form of @p json. DEMON_INVALID for what JSON cannot say (NaN). */
-enum demon_rc demon_json_canonical(const json_t *json, struct demon_buf *out,
-				   struct demon_err *err) demon_must_check;
+enum demon_rc demon_json_canonical(const json_t *json, struct demon_buf *out, struct demon_err *err)
+    demon_must_check;
 
 /** Appends readable JSON: two spaces a level, keys in canonical order. */
-enum demon_rc demon_json_pretty(const json_t *json, struct demon_buf *out,
-				struct demon_err *err) demon_must_check;
+enum demon_rc demon_json_pretty(const json_t *json, struct demon_buf *out, struct demon_err *err)
+    demon_must_check;
 
 /**
  * True when @p text is already the canonical form of an object within @p limits: one pass, no

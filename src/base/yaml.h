@@ -33,8 +33,8 @@ struct demon_yaml_node {
 	/* mapping: its entries, in order; sequence: its items (key is NULL) */
 	struct demon_yaml_node *const *items;
 	size_t count;
-	const char *key;      /* of this node within its mapping, or NULL */
-	unsigned key_line;    /* place of that key */
+	const char *key;   /* of this node within its mapping, or NULL */
+	unsigned key_line; /* place of that key */
 	unsigned key_column;
 	const json_t *scalar; /* borrowed: the value of a scalar; NULL for a collection */
 };
@@ -47,8 +47,8 @@ struct demon_yaml_doc;
  */
 enum demon_rc demon_yaml_parse(const char *name, const char *text, size_t len,
 			       const struct demon_yaml_limits *limits,
-			       struct demon_yaml_doc **ret_doc,
-			       struct demon_err *err) demon_must_check;
+			       struct demon_yaml_doc **ret_doc, struct demon_err *err)
+    demon_must_check;
 void demon_yaml_free(struct demon_yaml_doc *doc);
 void demon_yaml_free_p(struct demon_yaml_doc **doc);
 

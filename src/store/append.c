@@ -165,7 +165,8 @@ static struct demon_event describe(struct demon_store *store, const struct demon
 				   size_t index, const char *subject)
 {
 	const struct demon_record *record = &group->records[index];
-	const unsigned char *run_origin = record->run_origin ? record->run_origin : store->node.origin;
+	const unsigned char *run_origin =
+	    record->run_origin ? record->run_origin : store->node.origin;
 	struct demon_event ev = {
 	    .stream = group->stream,
 	    .group_count = (uint32_t)group->count,
@@ -246,12 +247,13 @@ enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group
 
 	if (group->count < 1 || group->count > GROUP_MAX)
 		return demon_err_set(err, group->count ? DEMON_TOOBIG : DEMON_INVALID,
-				     "a group of %zu events; it has 1 to %d", group->count, GROUP_MAX);
+				     "a group of %zu events; it has 1 to %d", group->count,
+				     GROUP_MAX);
 	for (size_t i = 0; i < group->count; i++)
 		bytes += group->records[i].payload_len;
 	if (bytes > GROUP_BYTES_MAX)
-		return demon_err_set(err, DEMON_TOOBIG, "a group of %zu bytes; the limit is %zu", bytes,
-				     GROUP_BYTES_MAX);
+		return demon_err_set(err, DEMON_TOOBIG, "a group of %zu bytes; the limit is %zu",
+				     bytes, GROUP_BYTES_MAX);
 	for (size_t i = 0; i < group->count; i++)
 		if ((rc = append_one(w->store, group, i, &receipt, err)))
 			return demon_err_wrap(err, "event '%.100s'",

@@ -20,8 +20,8 @@ void demon_belief_forget(struct demon_store *store)
 	*belief = (struct demon_belief){.memo.scope_key = key};
 }
 
-static enum demon_rc one_number(struct demon_store *store, const struct demon_sql *sql, int64_t *ret,
-				struct demon_err *err)
+static enum demon_rc one_number(struct demon_store *store, const struct demon_sql *sql,
+				int64_t *ret, struct demon_err *err)
 {
 	DEMON_STMT(q, store->writer, sql);
 	bool row;
@@ -53,8 +53,8 @@ enum demon_rc demon_belief_renew(struct demon_store *store, struct demon_err *er
 	return DEMON_OK;
 }
 
-static enum demon_rc find_chain(struct demon_store *store, enum demon_stream stream, int64_t *ret_id,
-				struct demon_err *err)
+static enum demon_rc find_chain(struct demon_store *store, enum demon_stream stream,
+				int64_t *ret_id, struct demon_err *err)
 {
 	DEMON_STMT(q, store->writer, &sql_chain);
 	bool row;

@@ -148,7 +148,8 @@ static void write_heads(struct demon_jw *w, const char *lines)
 	char name[64];
 
 	for (const char *p = lines; *p; p = strchr(p, '\n') + 1) {
-		if (sscanf(p, "head %32s %16s %7s %" SCNd64 " %64s", origin, epoch, stream, /* NOLINT */
+		if (sscanf(p, "head %32s %16s %7s %" SCNd64 " %64s", origin, epoch,
+			   stream, /* NOLINT */
 			   &sequence, hash) != 5)
 			break;
 		(void)snprintf(name, sizeof(name), "%s/%s/%s", origin, epoch, stream);

@@ -18,11 +18,11 @@ struct demon_table_digest {
 
 /** Hashes all rows of @p table in order of its primary key. */
 enum demon_rc demon_digest_table(struct demon_db *db, const struct demon_projection_table *table,
-				 struct demon_table_digest *ret,
-				 struct demon_err *err) demon_must_check;
+				 struct demon_table_digest *ret, struct demon_err *err)
+    demon_must_check;
 
 /** Appends the head lines, sorted. */
-enum demon_rc demon_digest_heads(struct demon_db *db, struct demon_buf *out,
-				 struct demon_err *err) demon_must_check;
+enum demon_rc demon_digest_heads(struct demon_db *db, struct demon_buf *out, struct demon_err *err)
+    demon_must_check;
 
 #endif

@@ -23,8 +23,8 @@ struct demon_job;
 /** Callers that wait for their job (writer.c). */
 struct demon_queue {
 	pthread_mutex_t lock;
-	pthread_cond_t turn;      /* a batch is over, or the leader is gone */
-	struct demon_job *first;  /* waiting, in order */
+	pthread_cond_t turn;     /* a batch is over, or the leader is gone */
+	struct demon_job *first; /* waiting, in order */
 	struct demon_job **last;
 	size_t waiting;
 	bool led;
@@ -82,16 +82,16 @@ struct demon_store {
 	int64_t busy_ms;
 	const struct demon_projection *const *projections; /* NULL-terminated, borrowed */
 	struct demon_lock *lock;
-	struct demon_db *writer;       /* the leader's */
-	struct demon_sha256 *sha;      /* the leader's */
-	struct demon_buf scratch;      /* the leader's: header bytes */
-	struct demon_buf extra;        /* the leader's: extra fields */
-	struct demon_belief belief;    /* the leader's */
-	pthread_mutex_t node_lock;     /* a leaf; for the epoch in `node` */
-	struct demon_node node;        /* fixed while open, but for the epoch */
+	struct demon_db *writer;    /* the leader's */
+	struct demon_sha256 *sha;   /* the leader's */
+	struct demon_buf scratch;   /* the leader's: header bytes */
+	struct demon_buf extra;     /* the leader's: extra fields */
+	struct demon_belief belief; /* the leader's */
+	pthread_mutex_t node_lock;  /* a leaf; for the epoch in `node` */
+	struct demon_node node;     /* fixed while open, but for the epoch */
 	unsigned char former_origin[DEMON_ORIGIN_LEN];
 	bool has_former_origin;
-	bool wrote;                    /* something was committed: checkpoint on close */
+	bool wrote; /* something was committed: checkpoint on close */
 	struct demon_queue queue;
 	struct demon_pool pool;
 	struct demon_claims claims;
@@ -107,13 +107,12 @@ struct demon_write {
 void demon_belief_forget(struct demon_store *store);
 
 /** Makes sure that the belief holds in the transaction that has just begun. */
-enum demon_rc demon_belief_renew(struct demon_store *store,
-				 struct demon_err *err) demon_must_check;
+enum demon_rc demon_belief_renew(struct demon_store *store, struct demon_err *err) demon_must_check;
 
 /** Looks up, once, where the own chain of @p stream ends. */
 enum demon_rc demon_belief_tail(struct demon_store *store, enum demon_stream stream,
-				struct demon_tail **ret_tail,
-				struct demon_err *err) demon_must_check;
+				struct demon_tail **ret_tail, struct demon_err *err)
+    demon_must_check;
 
 /** The next logical clock for an own event (docs/format.md §6). */
 uint64_t demon_belief_tick(struct demon_store *store);

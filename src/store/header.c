@@ -195,17 +195,20 @@ static enum demon_rc check_ids(const struct demon_event *ev, struct demon_err *e
 
 	for (size_t i = 0; i < demon_count(rows); i++) {
 		if (!rows[i].id && rows[i].wanted)
-			return demon_err_set(err, DEMON_INVALID, "an event of stream '%s' needs a %s",
+			return demon_err_set(err, DEMON_INVALID,
+					     "an event of stream '%s' needs a %s",
 					     demon_stream_name(ev->stream), rows[i].what);
 		if (rows[i].id && !rows[i].allowed)
-			return demon_err_set(err, DEMON_INVALID, "an event of stream '%s' has no %s",
+			return demon_err_set(err, DEMON_INVALID,
+					     "an event of stream '%s' has no %s",
 					     demon_stream_name(ev->stream), rows[i].what);
 		if (rows[i].id && !rows[i].valid(rows[i].id))
-			return demon_err_set(err, DEMON_INVALID,
-					     "%s '%.80s' is not valid: 1 to %d letters, digits, '_', "
-					     "'-'%s",
-					     rows[i].what, rows[i].id, DEMON_ID_MAX,
-					     rows[i].valid == demon_graph_id_valid ? " and '.'" : "");
+			return demon_err_set(
+			    err, DEMON_INVALID,
+			    "%s '%.80s' is not valid: 1 to %d letters, digits, '_', "
+			    "'-'%s",
+			    rows[i].what, rows[i].id, DEMON_ID_MAX,
+			    rows[i].valid == demon_graph_id_valid ? " and '.'" : "");
 	}
 	if (ev->has_run_origin != ritual)
 		return demon_err_set(err, DEMON_INVALID, "an event of stream '%s' %s a run origin",
@@ -254,9 +257,11 @@ static enum demon_rc check_extra(const struct demon_event *ev, struct demon_err 
 	while (demon_header_next(ev->extra, ev->extra_len, &at, &field)) {
 		if (last.tag && !fields_ascend(&last, &field))
 			return demon_err_set(err, DEMON_INVALID,
-					     "header field %u is out of order or repeated", field.tag);
+					     "header field %u is out of order or repeated",
+					     field.tag);
 		if (!field.len)
-			return demon_err_set(err, DEMON_INVALID, "header field %u is empty", field.tag);
+			return demon_err_set(err, DEMON_INVALID, "header field %u is empty",
+					     field.tag);
 		if ((rc = check_field(&field, err)))
 			return rc;
 		causes += field.tag == DEMON_TAG_CAUSE;
@@ -275,7 +280,8 @@ enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *
 	enum demon_rc rc;
 
 	if (!demon_type_valid(ev->type))
-		return demon_err_set(err, DEMON_INVALID, "'%.100s' is not an event type like 'name:v1'",
+		return demon_err_set(err, DEMON_INVALID,
+				     "'%.100s' is not an event type like 'name:v1'",
 				     ev->type ? ev->type : "");
 	if ((rc = check_ids(ev, err)))
 		return rc;
@@ -283,7 +289,8 @@ enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *
 	if ((rc = demon_buf_rc(&subject, err)))
 		return demon_err_wrap(err, "subject");
 	if (!ev->subject || strcmp(subject.data, ev->subject) != 0)
-		return demon_err_set(err, DEMON_INVALID, "subject '%.100s' does not agree with the ids",
+		return demon_err_set(err, DEMON_INVALID,
+				     "subject '%.100s' does not agree with the ids",
 				     ev->subject ? ev->subject : "");
 	if (ev->ts < 0 || ev->ts >= TS_END)
 		return demon_err_set(err, DEMON_INVALID, "ts %" PRId64 " is out of range", ev->ts);
@@ -293,6 +300,7 @@ enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *
 	    ev->group_first > ev->sequence || ev->group_count < 1 || ev->group_count > 4096 ||
 	    ev->group_first + (int64_t)ev->group_count <= ev->sequence)
 		return demon_err_set(err, DEMON_INVALID,
-				     "sequence %" PRId64 " does not lie in its group", ev->sequence);
+				     "sequence %" PRId64 " does not lie in its group",
+				     ev->sequence);
 	return check_extra(ev, err);
 }

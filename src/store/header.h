@@ -36,8 +36,8 @@ enum demon_header_tag {
 	DEMON_TAG_IGNORABLE = 128, /* from here on a reader keeps what it does not know */
 };
 
-#define DEMON_HEADER_MAX   16384
-#define DEMON_CAUSES_MAX   64
+#define DEMON_HEADER_MAX 16384
+#define DEMON_CAUSES_MAX 64
 
 /** The identity of an event, with its hash: the value of causes, continues and reissue-of. */
 struct demon_event_ref {
@@ -68,8 +68,8 @@ struct demon_field {
 bool demon_header_next(const void *fields, size_t len, size_t *at, struct demon_field *ret);
 
 /** Reads the value of a reference; false when it is not one. */
-bool demon_header_ref_read(const struct demon_field *field,
-			   struct demon_event_ref *ret) demon_must_check;
+bool demon_header_ref_read(const struct demon_field *field, struct demon_event_ref *ret)
+    demon_must_check;
 
 /** Appends the header of @p ev, its extra fields merged by tag. Everything but hash, seq and
  * recorded_at is set. */
@@ -84,7 +84,7 @@ enum demon_rc demon_event_hash(struct demon_sha256 *sha, const struct demon_even
  * Whether @p ev holds to docs/format.md: ids, subject, type, group, limits, extra fields in order
  * and known (DEMON_NEWER for an unknown critical one). The payload is not looked at.
  */
-enum demon_rc demon_event_check(const struct demon_event *ev,
-				struct demon_err *err) demon_must_check;
+enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *err)
+    demon_must_check;
 
 #endif

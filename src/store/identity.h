@@ -17,7 +17,7 @@ enum demon_rc demon_identity_load(struct demon_store *store, const char *label,
 				  struct demon_err *err) demon_must_check;
 
 /** Chooses a new epoch within a write transaction. */
-enum demon_rc demon_identity_new_epoch(struct demon_write *w,
-				       struct demon_err *err) demon_must_check;
+enum demon_rc demon_identity_new_epoch(struct demon_write *w, struct demon_err *err)
+    demon_must_check;
 
 #endif

@@ -27,8 +27,9 @@ static void name_event(const struct demon_event_ref *ref, char out[128])
 }
 
 /* Whether the log holds the identity of @p ref, and then with which hash. */
-static enum demon_rc find_held(struct demon_db *db, const struct demon_event_ref *ref, bool *ret_held,
-			       unsigned char hash[DEMON_SHA256_LEN], struct demon_err *err)
+static enum demon_rc find_held(struct demon_db *db, const struct demon_event_ref *ref,
+			       bool *ret_held, unsigned char hash[DEMON_SHA256_LEN],
+			       struct demon_err *err)
 {
 	DEMON_STMT(q, db, &sql_held);
 	enum demon_rc rc;
@@ -57,7 +58,8 @@ static enum demon_rc require(struct demon_db *db, const struct demon_event_ref *
 	if (!held)
 		return demon_err_set(err, DEMON_NOTFOUND, "%s is missing: %s", what, name);
 	if (memcmp(hash, ref->hash, sizeof(hash)) != 0)
-		return demon_err_set(err, DEMON_CONFLICT, "%s has another hash here: %s", what, name);
+		return demon_err_set(err, DEMON_CONFLICT, "%s has another hash here: %s", what,
+				     name);
 	return DEMON_OK;
 }
 
@@ -91,8 +93,8 @@ static enum demon_rc require_causes(struct demon_db *db, const struct demon_even
 		if (!demon_header_ref_read(&field, &ref))
 			return demon_err_set(err, DEMON_INVALID, "header field %u is malformed",
 					     field.tag);
-		rc = require(db, &ref, field.tag == DEMON_TAG_CAUSE ? "a cause" : "what it continues",
-			     err);
+		rc = require(db, &ref,
+			     field.tag == DEMON_TAG_CAUSE ? "a cause" : "what it continues", err);
 		if (rc)
 			return rc;
 	}
@@ -107,8 +109,9 @@ static enum demon_rc check_member(const json_t *payload, const char *member, con
 
 	if (text && header && strcmp(text, header) == 0)
 		return DEMON_OK;
-	return demon_err_set(err, DEMON_INVALID, "'%s' of the payload is '%.80s', the header says '%.80s'",
-			     member, text ? text : "", header ? header : "");
+	return demon_err_set(err, DEMON_INVALID,
+			     "'%s' of the payload is '%.80s', the header says '%.80s'", member,
+			     text ? text : "", header ? header : "");
 }
 
 static enum demon_rc check_payload_tree(const struct demon_event *ev, const json_t *payload,
@@ -132,7 +135,8 @@ static enum demon_rc check_payload_tree(const struct demon_event *ev, const json
 	if ((rc = demon_rfc3339_parse(ts, &when, err)))
 		return rc;
 	if (when != ev->ts)
-		return demon_err_set(err, DEMON_INVALID, "'ts' of the payload differs from the header's");
+		return demon_err_set(err, DEMON_INVALID,
+				     "'ts' of the payload differs from the header's");
 	for (size_t i = 0; i < demon_count(ids); i++)
 		if (json_object_get(payload, ids[i].member) &&
 		    (rc = check_member(payload, ids[i].member, ids[i].id, err)))
@@ -156,8 +160,8 @@ static enum demon_rc check_payload(struct demon_sha256 *sha, const struct demon_
 	demon_sha256_end(sha, hash);
 	if (memcmp(hash, ev->payload_hash, sizeof(hash)) != 0)
 		return demon_err_set(err, DEMON_CORRUPT, "the payload does not match its hash");
-	if ((rc = demon_json_parse(ev->payload, ev->payload_len, &demon_json_payload_limits, &payload,
-				   err)))
+	if ((rc = demon_json_parse(ev->payload, ev->payload_len, &demon_json_payload_limits,
+				   &payload, err)))
 		return rc;
 	rc = check_payload_tree(ev, payload, err);
 	json_decref(payload);
@@ -177,8 +181,9 @@ static enum demon_rc check_event(struct demon_store *store, const struct demon_e
 	if (memcmp(hash, ev->hash, sizeof(hash)) != 0)
 		return demon_err_set(err, DEMON_CORRUPT, "the hash does not follow from the event");
 	if ((demon_time)(ev->clock >> 16) > now + FUTURE_MS)
-		return demon_err_set(err, DEMON_UNAVAIL,
-				     "its logical clock is more than 24 h ahead of this node's clock");
+		return demon_err_set(
+		    err, DEMON_UNAVAIL,
+		    "its logical clock is more than 24 h ahead of this node's clock");
 	return DEMON_OK;
 }
 
@@ -247,7 +252,8 @@ static enum demon_rc check_group(const struct demon_event *events, size_t count,
 		    ev->stream != events[0].stream ||
 		    memcmp(ev->origin, events[0].origin, sizeof(ev->origin)) != 0 ||
 		    memcmp(ev->epoch, events[0].epoch, sizeof(ev->epoch)) != 0)
-			return demon_err_set(err, DEMON_INVALID, "the events are not one whole group");
+			return demon_err_set(err, DEMON_INVALID,
+					     "the events are not one whole group");
 	}
 	return DEMON_OK;
 }

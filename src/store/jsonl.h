@@ -37,8 +37,8 @@ struct demon_imported {
 
 /**
  * Reads events and takes them in, a group at a time, several groups a transaction. Everything is
- * checked as if it came from a stranger. Messages begin with "line N: ". What came before a bad line
- * stays; the bad line's group is not taken in.
+ * checked as if it came from a stranger. Messages begin with "line N: ". What came before a bad
+ * line stays; the bad line's group is not taken in.
  *
  * Fails: DEMON_INVALID not such a line, or a group is not whole; the errors of
  * demon_write_ingest().

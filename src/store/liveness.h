@@ -9,8 +9,8 @@
 #include <demon/store.h>
 
 /** Takes number @p n for this caller; DEMON_BUSY when another thread or process has it. */
-enum demon_rc demon_store_claim(struct demon_store *store, int64_t n,
-				struct demon_err *err) demon_must_check;
+enum demon_rc demon_store_claim(struct demon_store *store, int64_t n, struct demon_err *err)
+    demon_must_check;
 void demon_store_unclaim(struct demon_store *store, int64_t n);
 
 /** True when any thread or process holds number @p n. */

@@ -4,23 +4,26 @@
 
 #include <string.h>
 
-DEMON_SQL(sql_chain_find,
-	  "SELECT id FROM log_chains WHERE origin = :origin AND epoch = :epoch AND stream = :stream");
+DEMON_SQL(
+    sql_chain_find,
+    "SELECT id FROM log_chains WHERE origin = :origin AND epoch = :epoch AND stream = :stream");
 DEMON_SQL(sql_chain_add, "INSERT INTO log_chains (origin, epoch, stream) "
 			 "VALUES (:origin, :epoch, :stream) RETURNING id");
-DEMON_SQL(sql_scope_find, "SELECT id FROM log_scopes WHERE subject = :subject "
-			  "AND tenant_id = :tenant AND run_origin = :run_origin AND graph_id = :graph");
+DEMON_SQL(sql_scope_find,
+	  "SELECT id FROM log_scopes WHERE subject = :subject "
+	  "AND tenant_id = :tenant AND run_origin = :run_origin AND graph_id = :graph");
 DEMON_SQL(sql_scope_add,
 	  "INSERT INTO log_scopes (subject, tenant_id, ritual_id, run_id, project_id, namespace, "
 	  "graph_id, run_origin) VALUES (:subject, :tenant, :ritual, :run, :project, :namespace, "
 	  ":graph, :run_origin) RETURNING id");
 DEMON_SQL(sql_type_find, "SELECT id FROM log_types WHERE name = :name");
 DEMON_SQL(sql_type_add, "INSERT INTO log_types (name) VALUES (:name) RETURNING id");
-DEMON_SQL(sql_insert,
-	  "INSERT INTO log_events (seq, chain_id, origin_seq, group_first, group_count, scope_id, "
-	  "type_id, gate_id, ts, clock, recorded_at, hash, payload, payload_hash, extra) "
-	  "VALUES (:seq, :chain, :origin_seq, :group_first, :group_count, :scope, :type, :gate, :ts, "
-	  ":clock, :recorded_at, :hash, :payload, :payload_hash, :extra)");
+DEMON_SQL(
+    sql_insert,
+    "INSERT INTO log_events (seq, chain_id, origin_seq, group_first, group_count, scope_id, "
+    "type_id, gate_id, ts, clock, recorded_at, hash, payload, payload_hash, extra) "
+    "VALUES (:seq, :chain, :origin_seq, :group_first, :group_count, :scope, :type, :gate, :ts, "
+    ":clock, :recorded_at, :hash, :payload, :payload_hash, :extra)");
 
 /* The number that a statement yields. */
 static enum demon_rc one_id(struct demon_stmt *q, int64_t *ret_id, bool *ret_found,
@@ -56,8 +59,8 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-static enum demon_rc intern_scope(struct demon_db *db, const struct demon_event *ev, int64_t *ret_id,
-				  struct demon_err *err)
+static enum demon_rc intern_scope(struct demon_db *db, const struct demon_event *ev,
+				  int64_t *ret_id, struct demon_err *err)
 {
 	size_t origin_len = ev->has_run_origin ? sizeof(ev->run_origin) : 0;
 	bool found = false;

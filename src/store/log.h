@@ -8,15 +8,15 @@
 #include "store/header.h"
 
 /** The columns that demon_log_row() reads, in its order, and the tables they come from. */
-#define DEMON_LOG_COLUMNS                                                                          \
-	"e.seq, e.recorded_at, c.origin, c.epoch, c.stream, e.origin_seq, e.group_first, "         \
-	"e.group_count, s.subject, t.name, s.tenant_id, s.ritual_id, s.run_id, e.gate_id, "        \
-	"s.project_id, s.namespace, s.graph_id, s.run_origin, e.ts, e.clock, e.payload, "          \
-	"e.payload_hash, e.extra, e.hash, "                                                        \
-	"(SELECT p.hash FROM log_events p WHERE p.chain_id = e.chain_id "                          \
+#define DEMON_LOG_COLUMNS                                                                   \
+	"e.seq, e.recorded_at, c.origin, c.epoch, c.stream, e.origin_seq, e.group_first, "  \
+	"e.group_count, s.subject, t.name, s.tenant_id, s.ritual_id, s.run_id, e.gate_id, " \
+	"s.project_id, s.namespace, s.graph_id, s.run_origin, e.ts, e.clock, e.payload, "   \
+	"e.payload_hash, e.extra, e.hash, "                                                 \
+	"(SELECT p.hash FROM log_events p WHERE p.chain_id = e.chain_id "                   \
 	"AND p.origin_seq = e.origin_seq - 1)"
-#define DEMON_LOG_TABLES                                                                           \
-	" FROM log_events e JOIN log_chains c ON c.id = e.chain_id "                               \
+#define DEMON_LOG_TABLES                                             \
+	" FROM log_events e JOIN log_chains c ON c.id = e.chain_id " \
 	"JOIN log_scopes s ON s.id = e.scope_id JOIN log_types t ON t.id = e.type_id "
 
 /**
@@ -36,8 +36,8 @@ struct demon_log_ids {
 
 /** Finds, or makes, the dictionary rows of @p ev. */
 enum demon_rc demon_log_intern(struct demon_db *db, const struct demon_event *ev,
-			       struct demon_log_ids *ret_ids,
-			       struct demon_err *err) demon_must_check;
+			       struct demon_log_ids *ret_ids, struct demon_err *err)
+    demon_must_check;
 
 /** Finds, or makes, the number of a chain. */
 enum demon_rc demon_log_chain(struct demon_db *db, const struct demon_event *ev, int64_t *ret_id,
@@ -45,7 +45,7 @@ enum demon_rc demon_log_chain(struct demon_db *db, const struct demon_event *ev,
 
 /** Inserts one event. ev->seq and everything else is set; the payload may be NULL. */
 enum demon_rc demon_log_insert(struct demon_db *db, const struct demon_event *ev,
-			       const struct demon_log_ids *ids,
-			       struct demon_err *err) demon_must_check;
+			       const struct demon_log_ids *ids, struct demon_err *err)
+    demon_must_check;
 
 #endif

@@ -30,7 +30,7 @@ struct demon_reader {
 	char *tenant_id;
 	char *run_id;
 	char *type;
-	bool prefix; /* type ends in '*' */
+	bool prefix;                             /* type ends in '*' */
 	struct demon_event *batch[BATCH_EVENTS]; /* owned; one block each */
 	size_t count;
 	size_t at;
@@ -185,7 +185,8 @@ static enum demon_rc load_run(struct demon_reader *reader, int64_t *ret_rows, st
 	return collect(reader, &q, ret_rows, err);
 }
 
-static enum demon_rc load_some(struct demon_reader *reader, int64_t *ret_rows, struct demon_err *err)
+static enum demon_rc load_some(struct demon_reader *reader, int64_t *ret_rows,
+			       struct demon_err *err)
 {
 	bool exact = reader->type && !reader->prefix;
 

@@ -19,8 +19,7 @@ struct demon_loan {
 };
 
 /** Declares a guarded loan; fill it with demon_store_borrow. */
-#define DEMON_READ(name)                                                                           \
-	demon_cleanup(demon_store_return) struct demon_loan name = {0}
+#define DEMON_READ(name) demon_cleanup(demon_store_return) struct demon_loan name = {0}
 
 /** Borrows a connection, waiting when all are lent. Any thread. */
 enum demon_rc demon_store_borrow(struct demon_store *store, struct demon_loan *ret_loan,

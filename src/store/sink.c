@@ -10,7 +10,8 @@
 /* One writev with O_APPEND, so that the lines of processes that run side by side stay whole. */
 void demon_event_sink(const struct demon_event *ev)
 {
-	const char *path = getenv("DEMON_EVENT_SINK"); /* NOLINT(concurrency-mt-unsafe): read only */
+	const char *path =
+	    getenv("DEMON_EVENT_SINK"); /* NOLINT(concurrency-mt-unsafe): read only */
 	union {
 		const char *in;
 		void *out;

@@ -11,8 +11,8 @@
 /** As demon_open(), with the projections that events are applied to: NULL-terminated, borrowed. */
 enum demon_rc demon_store_open(const char *path, const struct demon_options *options,
 			       const struct demon_projection *const *projections,
-			       struct demon_store **ret_store,
-			       struct demon_err *err) demon_must_check;
+			       struct demon_store **ret_store, struct demon_err *err)
+    demon_must_check;
 
 /** The environment that the store was opened with. */
 const struct demon_env *demon_store_env(const struct demon_store *store);

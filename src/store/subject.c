@@ -89,8 +89,8 @@ enum demon_rc demon_id_check(const char *what, const char *id, struct demon_err 
 	if (!id || !*id)
 		return demon_err_set(err, DEMON_INVALID, "%s is empty", what);
 	return demon_err_set(err, DEMON_INVALID,
-			     "%s '%.80s' is not valid: 1 to %d letters, digits, '_' and '-'", what, id,
-			     DEMON_ID_MAX);
+			     "%s '%.80s' is not valid: 1 to %d letters, digits, '_' and '-'", what,
+			     id, DEMON_ID_MAX);
 }
 
 /* '.' and '%' cannot stand in a token of a subject */

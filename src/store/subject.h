@@ -25,8 +25,8 @@ bool demon_type_valid(const char *type);
 bool demon_type_is_foreign(const char *type);
 
 /** DEMON_INVALID "@p what 'x' is not valid: ..." unless demon_id_valid(). */
-enum demon_rc demon_id_check(const char *what, const char *id,
-			     struct demon_err *err) demon_must_check;
+enum demon_rc demon_id_check(const char *what, const char *id, struct demon_err *err)
+    demon_must_check;
 
 /** Appends the subject that the ids of @p ev make. */
 void demon_subject_build(const struct demon_event *ev, struct demon_buf *out);

@@ -21,9 +21,9 @@ DEMON_SQL_SCAN(sql_foreign_keys, "verify looks at all there is",
 /* A walk along one chain. */
 struct walk {
 	struct demon_store *store;
-	struct demon_sha256 *sha;   /* owned */
+	struct demon_sha256 *sha; /* owned */
 	struct demon_buf scratch;
-	int64_t sequence;           /* of the event before */
+	int64_t sequence; /* of the event before */
 	int64_t seq;
 	uint64_t clock;
 	int64_t group_first;
@@ -38,16 +38,17 @@ static enum demon_rc damaged(const struct demon_event *ev, struct demon_err *err
 
 	demon_hex(ev->origin, sizeof(ev->origin), origin);
 	demon_hex(ev->epoch, sizeof(ev->epoch), epoch);
-	return demon_err_set(err, DEMON_CORRUPT, "log_events: chain %s/%s/%s, event %" PRId64
-						 " (seq %" PRId64 "): %s",
-			     origin, epoch, demon_stream_name(ev->stream), ev->sequence, ev->seq, why);
+	return demon_err_set(err, DEMON_CORRUPT,
+			     "log_events: chain %s/%s/%s, event %" PRId64 " (seq %" PRId64 "): %s",
+			     origin, epoch, demon_stream_name(ev->stream), ev->sequence, ev->seq,
+			     why);
 }
 
 static enum demon_rc check_place(const struct walk *walk, const struct demon_event *ev,
 				 struct demon_err *err)
 {
-	bool group_over = walk->group_first + walk->group_count == ev->sequence ||
-			  walk->sequence == 0;
+	bool group_over =
+	    walk->group_first + walk->group_count == ev->sequence || walk->sequence == 0;
 
 	if (ev->sequence != walk->sequence + 1)
 		return damaged(ev, err, "an event before it is missing");
@@ -55,8 +56,9 @@ static enum demon_rc check_place(const struct walk *walk, const struct demon_eve
 		return damaged(ev, err, "it stands before its predecessor");
 	if (ev->clock <= walk->clock)
 		return damaged(ev, err, "its logical clock does not ascend");
-	if (group_over ? ev->group_first != ev->sequence
-		       : ev->group_first != walk->group_first || ev->group_count != walk->group_count)
+	if (group_over
+		? ev->group_first != ev->sequence
+		: ev->group_first != walk->group_first || ev->group_count != walk->group_count)
 		return damaged(ev, err, "its group is torn");
 	return DEMON_OK;
 }
@@ -72,7 +74,8 @@ static enum demon_rc check_content(struct walk *walk, const struct demon_event *
 	    (rc = demon_event_hash(walk->sha, ev, &walk->scratch, hash, err)))
 		return rc;
 	if (memcmp(hash, ev->hash, sizeof(hash)) != 0)
-		return demon_err_set(err, DEMON_CORRUPT, "its hash does not follow from its content");
+		return demon_err_set(err, DEMON_CORRUPT,
+				     "its hash does not follow from its content");
 	if (ev->payload &&
 	    !demon_json_is_canonical(ev->payload, ev->payload_len, &demon_json_payload_limits))
 		return demon_err_set(err, DEMON_CORRUPT, "its payload is not canonical");
@@ -125,8 +128,10 @@ static enum demon_rc walk_chain(struct walk *walk, struct demon_db *db, int64_t 
 	}
 	if (!rc && walk->sequence && walk->group_first + walk->group_count != walk->sequence + 1)
 		return demon_err_set(err, DEMON_CORRUPT,
-				     "log_events: chain %" PRId64 " ends within a group after event "
-				     "%" PRId64, chain, walk->sequence);
+				     "log_events: chain %" PRId64
+				     " ends within a group after event "
+				     "%" PRId64,
+				     chain, walk->sequence);
 	return rc;
 }
 

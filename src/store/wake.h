@@ -23,8 +23,8 @@ void demon_wake_close(struct demon_wake *wake);
  * Waits until a commit since the last call, a cancel, or @p ms (at most 1 000 at a time).
  * DEMON_OK: look again. DEMON_CANCELED: for ever.
  */
-enum demon_rc demon_wake_wait(struct demon_wake *wake, int64_t ms,
-			      struct demon_err *err) demon_must_check;
+enum demon_rc demon_wake_wait(struct demon_wake *wake, int64_t ms, struct demon_err *err)
+    demon_must_check;
 
 /** Ends the waiting of another thread, now and for ever. */
 void demon_wake_cancel(struct demon_wake *wake);

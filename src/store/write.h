@@ -53,9 +53,9 @@ struct demon_record {
 /** A group: the events that one command appends to one stream. */
 struct demon_group {
 	enum demon_stream stream;
-	demon_time ts;                      /* when the command ran; also in the payloads */
+	demon_time ts; /* when the command ran; also in the payloads */
 	const struct demon_record *records;
-	size_t count;                       /* 1 to 4 096 */
+	size_t count;                         /* 1 to 4 096 */
 	const struct demon_event_ref *causes; /* of the first event; ascending; may be NULL */
 	size_t cause_count;
 };
@@ -67,8 +67,8 @@ struct demon_group {
  * errors of the database. After a failure the job must return it: its savepoint is undone.
  */
 enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group *group,
-				 struct demon_receipt *ret_last,
-				 struct demon_err *err) demon_must_check;
+				 struct demon_receipt *ret_last, struct demon_err *err)
+    demon_must_check;
 
 /**
  * Takes in events that exist already, of any origin: one whole group, in order, with hashes. One
@@ -79,7 +79,7 @@ enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group
  * message names it); DEMON_NEWER, DEMON_INVALID, DEMON_TOOBIG as in demon_event_check.
  */
 enum demon_rc demon_write_ingest(struct demon_write *w, const struct demon_event *events,
-				 size_t count, size_t *ret_new,
-				 struct demon_err *err) demon_must_check;
+				 size_t count, size_t *ret_new, struct demon_err *err)
+    demon_must_check;
 
 #endif

@@ -10,10 +10,10 @@
 struct demon_job {
 	demon_job_fn *fn;
 	void *ctx;
-	struct demon_err *err;  /* the caller's */
+	struct demon_err *err; /* the caller's */
 	enum demon_rc rc;
 	bool done;
-	bool leads;             /* the former leader has handed over */
+	bool leads; /* the former leader has handed over */
 	pthread_cond_t wake;
 	struct demon_job *next; /* in the queue, then in the batch */
 };
@@ -82,8 +82,8 @@ static enum demon_rc run_jobs(struct demon_write *w, struct demon_job *batch, bo
 {
 	*ret_any = false;
 	for (struct demon_job *job = batch; job; job = job->next) {
-		enum demon_rc rc = batch->next ? run_in_savepoint(w, job, err)
-					       : run_alone(w, job, err);
+		enum demon_rc rc =
+		    batch->next ? run_in_savepoint(w, job, err) : run_alone(w, job, err);
 
 		if (rc)
 			return rc;

@@ -19,27 +19,27 @@
 #include <string.h>
 
 /** Fails the test with the error's words unless @p call returns DEMON_OK. */
-#define assert_ok(call, err)                                                                       \
-	do {                                                                                       \
-		enum demon_rc rc_ = (call);                                                        \
-		if (rc_ != DEMON_OK)                                                               \
-			fail_msg("%s: %s: %s", #call, demon_rc_text(rc_), (err)->msg);             \
+#define assert_ok(call, err)                                                           \
+	do {                                                                           \
+		enum demon_rc rc_ = (call);                                            \
+		if (rc_ != DEMON_OK)                                                   \
+			fail_msg("%s: %s: %s", #call, demon_rc_text(rc_), (err)->msg); \
 	} while (0)
 
 /** Fails the test unless @p call returns @p want; says what it returned. */
-#define assert_rc(call, want, err)                                                                 \
-	do {                                                                                       \
-		enum demon_rc rc_ = (call);                                                        \
-		if (rc_ != (want))                                                                 \
-			fail_msg("%s: expected '%s', got '%s': %s", #call, demon_rc_text(want),    \
-				 demon_rc_text(rc_), rc_ ? (err)->msg : "");                        \
+#define assert_rc(call, want, err)                                                              \
+	do {                                                                                    \
+		enum demon_rc rc_ = (call);                                                     \
+		if (rc_ != (want))                                                              \
+			fail_msg("%s: expected '%s', got '%s': %s", #call, demon_rc_text(want), \
+				 demon_rc_text(rc_), rc_ ? (err)->msg : "");                    \
 	} while (0)
 
 /** Fails unless @p text contains @p part; prints both. */
-#define assert_contains(text, part)                                                                \
-	do {                                                                                       \
-		if (!strstr((text), (part)))                                                       \
-			fail_msg("'%s' does not contain '%s'", (text), (part));                    \
+#define assert_contains(text, part)                                             \
+	do {                                                                    \
+		if (!strstr((text), (part)))                                    \
+			fail_msg("'%s' does not contain '%s'", (text), (part)); \
 	} while (0)
 
 /**
@@ -47,9 +47,9 @@
  * unless nobody moves the clock.
  */
 struct fake_env {
-	demon_time now;    /* wall clock, ms */
-	demon_ticks mono;  /* monotonic clock, µs */
-	uint64_t state;    /* of the generator */
+	demon_time now;   /* wall clock, ms */
+	demon_ticks mono; /* monotonic clock, µs */
+	uint64_t state;   /* of the generator */
 	struct demon_env env;
 };
 

@@ -17,8 +17,8 @@
 /** One call. Everything is borrowed for its length. */
 struct demon_call {
 	const struct demon_env *env;
-	const json_t *with;          /* arguments, as checked; NULL: none */
-	const json_t *input;         /* the run's input; NULL: none */
+	const json_t *with;  /* arguments, as checked; NULL: none */
+	const json_t *input; /* the run's input; NULL: none */
 	const char *tenant_id;
 	const char *ritual_id;
 	const char *run_id;

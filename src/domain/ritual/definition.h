@@ -3,8 +3,8 @@
  *
  * A definition is a tree of tasks. Its source is kept as the exact JSON value that the file held
  * (`spec`); the SHA-256 of that value's canonical form identifies it, and every task is referred to
- * by its JSON pointer into it. A run keeps the spec it was started with: it is loaded again from the
- * log by demon_definition_from_spec(), so loading must depend on nothing but the spec.
+ * by its JSON pointer into it. A run keeps the spec it was started with: it is loaded again from
+ * the log by demon_definition_from_spec(), so loading must depend on nothing but the spec.
  */
 #ifndef DEMON_DEFINITION_H
 #define DEMON_DEFINITION_H
@@ -37,19 +37,19 @@ struct demon_task {
 	size_t count;
 	/* DEMON_TASK_CALL: */
 	const struct demon_capsule *capsule;
-	const json_t *with;    /* arguments, borrowed from the spec; NULL: none */
+	const json_t *with; /* arguments, borrowed from the spec; NULL: none */
 };
 
 struct demon_definition {
 	enum demon_notation notation;
 	const char *ritual_id;
 	const char *version;
-	const char *title;             /* or NULL */
-	const json_t *spec;            /* what the file held */
-	const char *canonical;         /* its canonical form */
+	const char *title;     /* or NULL */
+	const json_t *spec;    /* what the file held */
+	const char *canonical; /* its canonical form */
 	size_t canonical_len;
 	unsigned char digest[DEMON_HASH_LEN]; /* SHA-256 of the canonical form */
-	struct demon_task root;        /* a DEMON_TASK_DO; starts at its task 0 */
+	struct demon_task root;               /* a DEMON_TASK_DO; starts at its task 0 */
 };
 
 /** One thing that is wrong with a file. */
@@ -70,20 +70,19 @@ void demon_problems_done(struct demon_problems *problems);
 /**
  * Loads a definition from YAML or JSON text. @p name is the file's name for messages.
  *
- * On success *ret_definition is new (demon_definition_free). When the text is at fault, DEMON_INVALID
- * or DEMON_TOOBIG; all problems are in @p problems (may be NULL), the first one is in @p err as
- * "name:line:column: ...".
+ * On success *ret_definition is new (demon_definition_free). When the text is at fault,
+ * DEMON_INVALID or DEMON_TOOBIG; all problems are in @p problems (may be NULL), the first one is in
+ * @p err as "name:line:column: ...".
  */
 enum demon_rc demon_definition_load(const char *name, const char *text, size_t len,
 				    struct demon_definition **ret_definition,
-				    struct demon_problems *problems,
-				    struct demon_err *err) demon_must_check;
+				    struct demon_problems *problems, struct demon_err *err)
+    demon_must_check;
 
 /** Reads a whole file, at most 1 MiB, and loads it. DEMON_NOTFOUND, DEMON_TOOBIG, DEMON_IO. */
-enum demon_rc demon_definition_load_file(const char *path,
-					 struct demon_definition **ret_definition,
-					 struct demon_problems *problems,
-					 struct demon_err *err) demon_must_check;
+enum demon_rc demon_definition_load_file(const char *path, struct demon_definition **ret_definition,
+					 struct demon_problems *problems, struct demon_err *err)
+    demon_must_check;
 
 /** Loads the spec that a run was started with. @p canonical is its canonical form. */
 enum demon_rc demon_definition_from_spec(const char *canonical, size_t len,

@@ -65,8 +65,8 @@ struct demon_run_outcome {
  */
 enum demon_rc demon_run_execute(struct demon_store *store, const struct demon_run_id *run,
 				demon_run_listener_fn *listener, void *ctx,
-				struct demon_run_outcome *ret_outcome,
-				struct demon_err *err) demon_must_check;
+				struct demon_run_outcome *ret_outcome, struct demon_err *err)
+    demon_must_check;
 
 /** Runs of this node that are Running and that nobody executes. *ret_runs is new: free() it. */
 enum demon_rc demon_run_orphans(struct demon_store *store, struct demon_run_id **ret_runs,
@@ -81,7 +81,7 @@ struct demon_run_row {
 	const char *status;
 	const char *version;
 	demon_time started_at;
-	demon_time ended_at;      /* 0: it has not ended */
+	demon_time ended_at; /* 0: it has not ended */
 	const char *error_type;
 };
 typedef enum demon_rc demon_run_row_fn(void *ctx, const struct demon_run_row *row,
@@ -114,8 +114,8 @@ enum demon_rc demon_run_find(struct demon_store *store, const char *tenant_id, c
 
 /** The row of one run. */
 enum demon_rc demon_run_get(struct demon_store *store, const struct demon_run_id *run,
-			    demon_run_row_fn *fn, void *ctx,
-			    struct demon_err *err) demon_must_check;
+			    demon_run_row_fn *fn, void *ctx, struct demon_err *err)
+    demon_must_check;
 
 /** A step of a run. Strings are borrowed during the callback. */
 struct demon_step_row {
@@ -133,8 +133,8 @@ typedef enum demon_rc demon_step_row_fn(void *ctx, const struct demon_step_row *
 
 /** The steps of a run in the order in which they started. */
 enum demon_rc demon_run_steps(struct demon_store *store, const struct demon_run_id *run,
-			      demon_step_row_fn *fn, void *ctx,
-			      struct demon_err *err) demon_must_check;
+			      demon_step_row_fn *fn, void *ctx, struct demon_err *err)
+    demon_must_check;
 
 /** The projection of ritual.* and step.* events: tables runs and steps. */
 extern const struct demon_projection demon_run_projection;
