@@ -247,28 +247,25 @@ static enum demon_rc configure(struct demon_db *db, struct demon_err *err)
 	return DEMON_OK;
 }
 
-static enum demon_rc new_handle(const char *path, enum demon_db_role role, struct demon_db **ret_db,
-				struct demon_err *err)
+static struct demon_db *new_handle(const char *path, enum demon_db_role role)
 {
 	size_t len = strlen(path);
 	struct demon_db *db = demon_calloc(1, sizeof(*db) + len + 3);
 
 	if (!db)
-		return demon_err_set(err, DEMON_NOMEM, "cannot open '%s': out of memory", path);
+		return NULL;
 	db->role = role;
 	db->checkpoint_at = DEMON_CHECKPOINT_FRAMES;
 	/* never a URI and never ":memory:" */
 	if (role != DEMON_DB_MEMORY && path[0] != '/')
 		memcpy(db->path, "./", 2);
 	memcpy(db->path + strlen(db->path), path, len + 1);
-	*ret_db = db;
-	return DEMON_OK;
+	return db;
 }
 
 static enum demon_rc open_handle(struct demon_db *db, bool create, struct demon_err *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	enum demon_rc rc;
 
 	if (create || db->role == DEMON_DB_MEMORY)
 		flags |= SQLITE_OPEN_CREATE;
@@ -280,9 +277,7 @@ static enum demon_rc open_handle(struct demon_db *db, bool create, struct demon_
 	}
 	if (db->role == DEMON_DB_WRITER && sqlite3_db_readonly(db->sql, "main") == 1)
 		return demon_err_set(err, DEMON_READONLY, "'%s' cannot be written", db->path);
-	if ((rc = configure(db, err)))
-		return rc;
-	return DEMON_OK;
+	return configure(db, err);
 }
 
 static enum demon_rc check_id(struct demon_db *db, struct demon_err *err)
@@ -309,8 +304,11 @@ enum demon_rc demon_db_open(const char *path, enum demon_db_role role, bool crea
 		return rc;
 	if (!empty && (rc = refuse_stranger(path, &known, err)))
 		return rc;
-	if ((rc = new_handle(file ? path : ":memory:", role, &db, err)) ||
-	    (rc = open_handle(db, create && role == DEMON_DB_WRITER, err)) ||
+	db = new_handle(file ? path : ":memory:", role);
+	if (!db)
+		return demon_err_set(err, DEMON_NOMEM, "cannot open '%s': out of memory",
+				     file ? path : ":memory:");
+	if ((rc = open_handle(db, create && role == DEMON_DB_WRITER, err)) ||
 	    (!empty && !known && (rc = check_id(db, err)))) {
 		if (rc == DEMON_READONLY && role == DEMON_DB_READER)
 			rc = err->rc = DEMON_IO;
@@ -341,6 +339,13 @@ void demon_db_poison(struct demon_db *db, const struct demon_err *err)
 		db->poisoned = true;
 }
 
+enum demon_rc demon_db_check_poison(const struct demon_db *db, struct demon_err *err)
+{
+	if (!db->poisoned)
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_IO, "'%s': writing failed before; open it again", db->path);
+}
+
 static enum demon_rc checkpoint(struct demon_db *db, int mode, struct demon_err *err)
 {
 	int code;
@@ -362,10 +367,8 @@ enum demon_rc demon_db_checkpoint(struct demon_db *db, struct demon_err *err)
 {
 	enum demon_rc rc;
 
-	if (db->poisoned)
-		return demon_err_set(err, DEMON_IO,
-				     "'%s': writing failed before; it must be opened again",
-				     db->path);
+	if ((rc = demon_db_check_poison(db, err)))
+		return rc;
 	(void)sqlite3_busy_timeout(db->sql, 0);
 	rc = checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE, err);
 	(void)sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);

@@ -29,11 +29,20 @@ enum demon_db_role {
  * not empty must be a SQLite database with our application id, which is looked at before anything
  * is written: a file that is not ours is never changed. The schema is not looked at (migrate.h).
  *
- * Every connection: NOMUTEX, extended result codes, foreign_keys, trusted_schema off, cell size
- * check on, double-quoted strings off, busy timeout 5 s, checkpoint on close off.
+ * A missing or empty file is a new database; its application id and its WAL are made by
+ * demon_migrate, under the write lock.
  *
- * Fails: DEMON_NOTFOUND no such file; DEMON_CORRUPT not a database, or not one of ours;
- * DEMON_READONLY, DEMON_FULL, DEMON_BUSY, DEMON_IO, DEMON_NOMEM. The message names the path.
+ * Every connection: NOMUTEX, extended result codes, foreign_keys, recursive_triggers,
+ * trusted_schema off, defensive, cell size check on, double-quoted strings off, busy timeout 5 s,
+ * checkpoint on close off: the WAL stays when the last connection closes, unless the store has
+ * checkpointed under the write lock before. A writer checkpoints after a commit (txn.h) that left
+ * 4 000 frames or more in the WAL.
+ *
+ * Fails: DEMON_NOTFOUND no such file or folder; DEMON_CORRUPT not a database, not one of ours, or
+ * damaged; DEMON_READONLY a writer may not write the file or its folder; DEMON_IO a folder, not a
+ * regular file, or not readable; DEMON_FULL, DEMON_BUSY, DEMON_NOMEM. The message names the path.
+ * A reader needs a -wal and -shm that it may use, so a folder where it may not make them serves
+ * readers only while a writer has the database open or has left them there.
  */
 enum demon_rc demon_db_open(const char *path, enum demon_db_role role, bool create,
 			    struct demon_db **ret_db, struct demon_err *err) demon_must_check;

@@ -45,6 +45,8 @@ void demon_stmt_cache_free(struct demon_db *db);
  * COMMIT or of a checkpoint with an I/O error refuses every later write transaction.
  */
 void demon_db_poison(struct demon_db *db, const struct demon_err *err);
+enum demon_rc demon_db_check_poison(const struct demon_db *db, struct demon_err *err)
+    demon_must_check;
 
 /** The checkpoint that is due after a commit, if any; its failure does not undo the commit. */
 void demon_db_checkpoint_if_due(struct demon_db *db);

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "holder.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -179,6 +180,17 @@ static int wait_for_write(const struct demon_lock *lock, int64_t timeout_ms)
 	return sys;
 }
 
+/* Only after waiting: who just tries wants his answer at once. */
+static enum demon_rc busy(const struct demon_lock *lock, bool waited, struct demon_err *err)
+{
+	int pid = waited ? demon_lock_holder(lock->fd) : 0;
+
+	if (pid)
+		return demon_err_set(err, DEMON_BUSY, "the write lock '%s' is held by process %d",
+				     lock->path, pid);
+	return demon_err_set(err, DEMON_BUSY, "the write lock '%s' is held by another", lock->path);
+}
+
 enum demon_rc demon_lock_write(struct demon_lock *lock, int64_t timeout_ms, struct demon_err *err)
 {
 	int sys;
@@ -189,8 +201,7 @@ enum demon_rc demon_lock_write(struct demon_lock *lock, int64_t timeout_ms, stru
 	if (is_held_by_other(sys) && timeout_ms > 0)
 		sys = wait_for_write(lock, timeout_ms);
 	if (is_held_by_other(sys))
-		return demon_err_set(err, DEMON_BUSY,
-				     "the write lock '%s' is held by another process", lock->path);
+		return busy(lock, timeout_ms > 0, err);
 	if (sys)
 		return demon_err_sys(err, DEMON_IO, sys, "cannot take the write lock '%s'",
 				     lock->path);

@@ -11,6 +11,9 @@
  * whoever executes the thing with local number n (a run). The file stays empty and is never
  * removed. A lock handle may be shared by threads for liveness locks; the write lock is taken by
  * one thread at a time (the store's leader).
+ *
+ * The links in the path of the database are followed, so that all its names lead to one lock, as
+ * they lead SQLite to one WAL; a second hard link does not, and must not be used.
  */
 #ifndef DEMON_LOCK_H
 #define DEMON_LOCK_H
@@ -21,7 +24,11 @@
 
 struct demon_lock;
 
-/** Opens, and makes if missing (0600 less the umask), the lock file of database @p db_path. */
+/**
+ * Opens, and makes if missing (0600 less the umask), the lock file of database @p db_path. Fails:
+ * DEMON_NOTFOUND no such folder; DEMON_READONLY the folder or the lock file cannot be written;
+ * DEMON_FULL, DEMON_IO, DEMON_NOMEM.
+ */
 enum demon_rc demon_lock_open(const char *db_path, struct demon_lock **ret_lock,
 			      struct demon_err *err) demon_must_check;
 
@@ -31,7 +38,8 @@ void demon_lock_close_p(struct demon_lock **lock);
 
 /**
  * Takes the write lock; waits at most @p timeout_ms (0: does not wait). A waiter is served though
- * the holder asks again at once. DEMON_BUSY: still held by another, with its process id if known.
+ * the holder asks again at once. DEMON_BUSY: still held by another, with its process id if known
+ * (looked for only after waiting).
  */
 enum demon_rc demon_lock_write(struct demon_lock *lock, int64_t timeout_ms, struct demon_err *err)
     demon_must_check;

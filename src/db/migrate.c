@@ -214,16 +214,6 @@ static enum demon_rc look_inside(struct demon_db *db, struct standing *st, struc
 	return check_recorded(db, st->version, digest, err);
 }
 
-static enum demon_rc look(struct demon_db *db, struct standing *st, struct demon_err *err)
-{
-	DEMON_TXN(tx);
-	enum demon_rc rc;
-
-	if ((rc = demon_txn_read(&tx, db, err)) || (rc = look_inside(db, st, err)))
-		return demon_err_wrap(err, "'%s'", db->path);
-	return DEMON_OK;
-}
-
 static enum demon_rc record(struct demon_db *db, int64_t version, demon_time now,
 			    struct demon_err *err)
 {
@@ -248,13 +238,12 @@ static enum demon_rc apply_one(struct demon_db *db, int64_t version, demon_time 
 			       struct demon_err *err)
 {
 	char set_version[64];
-	enum demon_rc rc;
 
 	assert_number(version);
 	(void)snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %lld",
 		       (long long)version);
-	if ((rc = demon_db_script(db, demon_migrations[version - 1].text, err)) ||
-	    (rc = record(db, version, now, err)) || (rc = demon_db_script(db, set_version, err)))
+	if (demon_db_script(db, demon_migrations[version - 1].text, err) ||
+	    record(db, version, now, err) || demon_db_script(db, set_version, err))
 		return demon_err_wrap(err, "migration '%s'", demon_migrations[version - 1].name);
 	if (DEMON_FAULT(MIGRATE_STEP))
 		return demon_err_set(err, DEMON_IO, "a migration was refused");
@@ -312,37 +301,6 @@ static enum demon_rc switch_to_wal(struct demon_db *db, struct demon_err *err)
 	return rc;
 }
 
-enum demon_rc demon_migrate(struct demon_db *db, struct demon_lock *lock,
-			    const struct demon_env *env, struct demon_err *err)
-{
-	struct standing st;
-	enum demon_rc rc = look(db, &st, err);
-
-	assert(db->role != DEMON_DB_READER);
-	if (rc || (st.version == known_version() && st.wal))
-		return rc;
-	if (lock && (rc = demon_lock_write(lock, LOCK_TIMEOUT_MS, err)))
-		return rc;
-	rc = migrate_inside(db, lock, env->now(env->ctx), err);
-	if (rc == DEMON_OK)
-		rc = switch_to_wal(db, err);
-	if (lock)
-		demon_lock_write_release(lock);
-	return rc ? demon_err_wrap(err, "'%s'", db->path) : DEMON_OK;
-}
-
-enum demon_rc demon_migrate_check(struct demon_db *db, struct demon_err *err)
-{
-	struct standing st;
-	enum demon_rc rc = look(db, &st, err);
-
-	if (rc == DEMON_OK && st.version < known_version())
-		return demon_err_set(err, DEMON_UNAVAIL,
-				     "'%s': the schema has version %lld, this program needs %lld",
-				     db->path, (long long)st.version, (long long)known_version());
-	return rc;
-}
-
 /* A memory database with the schema that the first @p version migrations yield. */
 static enum demon_rc make_expected(int64_t version, struct demon_db **ret_db, struct demon_err *err)
 {
@@ -351,7 +309,7 @@ static enum demon_rc make_expected(int64_t version, struct demon_db **ret_db, st
 	enum demon_rc rc;
 
 	if ((rc = demon_db_open(NULL, DEMON_DB_MEMORY, true, &db, err)) ||
-	    (rc = apply(db, &fresh, version, 0, err)))
+	    (version > 0 && (rc = apply(db, &fresh, version, 0, err))))
 		return rc;
 	*ret_db = demon_take(db);
 	return DEMON_OK;
@@ -415,8 +373,58 @@ enum demon_rc demon_schema_verify(struct demon_db *db, struct demon_err *err)
 		return demon_err_set(err, DEMON_NEWER,
 				     "the schema has version %lld, this program knows %lld",
 				     (long long)version, (long long)known_version());
-	if ((rc = make_expected(version, &expected, err)) ||
-	    (rc = compare_schemas(db, expected, err)))
+	if (make_expected(version, &expected, err) || compare_schemas(db, expected, err))
 		return demon_err_wrap(err, "'%s'", db->path);
 	return DEMON_OK;
+}
+
+static enum demon_rc look(struct demon_db *db, struct standing *st, struct demon_err *err)
+{
+	DEMON_TXN(tx);
+	struct demon_err detail;
+	enum demon_rc rc;
+
+	*st = (struct standing){.version = 0};
+	if ((rc = demon_txn_read(&tx, db, err)) == DEMON_OK)
+		rc = look_inside(db, st, err);
+	if (rc == DEMON_OK)
+		return DEMON_OK;
+	/* a digest says that something differs, the comparison says what */
+	if (rc == DEMON_CORRUPT && st->version > 0 &&
+	    demon_schema_verify(db, &detail) == DEMON_CORRUPT) {
+		*err = detail;
+		return rc;
+	}
+	return demon_err_wrap(err, "'%s'", db->path);
+}
+
+enum demon_rc demon_migrate(struct demon_db *db, struct demon_lock *lock,
+			    const struct demon_env *env, struct demon_err *err)
+{
+	struct standing st;
+	enum demon_rc rc = look(db, &st, err);
+
+	assert(db->role != DEMON_DB_READER);
+	if (rc || (st.version == known_version() && st.wal))
+		return rc;
+	if (lock && (rc = demon_lock_write(lock, LOCK_TIMEOUT_MS, err)))
+		return rc;
+	rc = migrate_inside(db, lock, env->now(env->ctx), err);
+	if (rc == DEMON_OK)
+		rc = switch_to_wal(db, err);
+	if (lock)
+		demon_lock_write_release(lock);
+	return rc ? demon_err_wrap(err, "'%s'", db->path) : DEMON_OK;
+}
+
+enum demon_rc demon_migrate_check(struct demon_db *db, struct demon_err *err)
+{
+	struct standing st;
+	enum demon_rc rc = look(db, &st, err);
+
+	if (rc == DEMON_OK && st.version < known_version())
+		return demon_err_set(err, DEMON_UNAVAIL,
+				     "'%s': the schema has version %lld, this program needs %lld",
+				     db->path, (long long)st.version, (long long)known_version());
+	return rc;
 }

@@ -8,10 +8,12 @@
 
 #define CACHE_SLOTS_MIN 32
 
-/* Absent in a program without statements, hence weak. */
+/* Made by the linker, hence the names; absent in a program without statements, hence weak. */
+/* NOLINTBEGIN(readability-identifier-naming) */
 extern const struct demon_sql *const __start_demon_sql[]
     __attribute__((weak, visibility("hidden")));
 extern const struct demon_sql *const __stop_demon_sql[] __attribute__((weak, visibility("hidden")));
+/* NOLINTEND(readability-identifier-naming) */
 
 const struct demon_sql *const *demon_sql_begin(void)
 {

@@ -48,10 +48,8 @@ enum demon_rc demon_txn_begin(struct demon_txn *tx, struct demon_db *db,
 
 	assert(!tx->db && db->role != DEMON_DB_READER);
 	assert(lock ? demon_lock_write_held(lock) : db->role == DEMON_DB_MEMORY);
-	if (db->poisoned)
-		return demon_err_set(err, DEMON_IO,
-				     "'%s': writing failed before; it must be opened again",
-				     db->path);
+	if ((rc = demon_db_check_poison(db, err)))
+		return rc;
 	assert(demon_db_autocommit(db));
 	if ((rc = run(db, &sql_begin_write, err)))
 		return rc;

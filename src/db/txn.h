@@ -22,7 +22,11 @@ struct demon_txn {
 
 #define DEMON_TXN(name) demon_cleanup(demon_txn_done) struct demon_txn name = {0}
 
-/** BEGIN IMMEDIATE. @p lock must be held; it is only asserted (NULL for a memory database). */
+/**
+ * BEGIN IMMEDIATE. @p lock must be held; it is only asserted (NULL for a memory database).
+ * DEMON_IO after a commit or checkpoint of this connection has failed with an I/O error: what
+ * the disk holds is not known any more, and the database must be opened again.
+ */
 enum demon_rc demon_txn_begin(struct demon_txn *tx, struct demon_db *db,
 			      const struct demon_lock *lock, struct demon_err *err)
     demon_must_check;
@@ -31,7 +35,10 @@ enum demon_rc demon_txn_begin(struct demon_txn *tx, struct demon_db *db,
 enum demon_rc demon_txn_read(struct demon_txn *tx, struct demon_db *db, struct demon_err *err)
     demon_must_check;
 
-/** COMMIT. When it returns DEMON_OK the data is on disk. A failed commit is rolled back. */
+/**
+ * COMMIT. When it returns DEMON_OK the data is on disk. A failed commit is rolled back. The
+ * checkpoint that may follow is over when this returns; its failure does not undo the commit.
+ */
 enum demon_rc demon_txn_commit(struct demon_txn *tx, struct demon_err *err) demon_must_check;
 
 /** Rolls back if the transaction is still open. */

@@ -14,7 +14,7 @@ pid_t test_fork_start(int (*fn)(void *), void *arg)
 	(void)fflush(NULL);
 	child = fork();
 	if (child < 0)
-		fail_msg("cannot fork: %s", strerror(errno));
+		fail_msg("cannot fork: error %d", errno);
 	if (child == 0)
 		_exit(fn(arg));
 	return child;
@@ -29,7 +29,7 @@ int test_fork_wait(pid_t child)
 		got = waitpid(child, &status, 0);
 	while (got < 0 && errno == EINTR);
 	if (got != child)
-		fail_msg("cannot wait for a child: %s", strerror(errno));
+		fail_msg("cannot wait for a child: error %d", errno);
 	return status;
 }
 
