@@ -123,4 +123,21 @@ DEMON_API enum demon_rc demon_verify(struct demon_store *store, struct demon_ver
 DEMON_API enum demon_rc demon_digest(struct demon_store *store, char **ret_json,
 				     struct demon_err *err) demon_must_check;
 
+/**
+ * The heads of all chains as JSON lines (docs/format.md §8), to be kept outside the file. With
+ * @p sign the node's own carry its signature; the first signature makes its key, FILE.key.
+ * *ret_lines is new; free() it.
+ */
+DEMON_API enum demon_rc demon_heads(struct demon_store *store, bool sign, char **ret_lines,
+				    struct demon_err *err) demon_must_check;
+
+/**
+ * Checks that the log still holds every head that was kept, and the signatures. This finds a tail
+ * that was cut off, which demon_verify() alone cannot. DEMON_CORRUPT: it does not; DEMON_INVALID:
+ * @p lines are not heads. *ret_heads: how many were checked.
+ */
+DEMON_API enum demon_rc demon_heads_check(struct demon_store *store, const char *lines, size_t len,
+					  int64_t *ret_heads,
+					  struct demon_err *err) demon_must_check;
+
 #endif
