@@ -6,6 +6,10 @@
  * integer literal (no fraction, no exponent) that a double does not hold exactly is refused, and
  * so is whatever overflows; other decimals become the nearest double; -0 becomes 0.
  *
+ * Above 2^53 ECMAScript ends numbers in zeros that the double does not have: 2^64 is printed as
+ * 18446744073709552000. An integer literal that is the canonical form of its double is therefore
+ * accepted as well: canonical text always reads back, and such a literal is kept as it stands.
+ *
  * Trees are jansson's json_t: an integer value within ±2^53 is a json_integer, every other
  * number a json_real. A tree belongs to one thread at a time.
  */
@@ -19,7 +23,8 @@
 /** What a parser accepts. */
 struct demon_json_limits {
 	size_t max_bytes; /* of the text */
-	unsigned depth;   /* nested arrays and objects; 1: only scalars inside the outermost */
+	unsigned depth;   /* nested arrays and objects; 1: only scalars inside the outermost;
+			   * 64 when it is more */
 };
 
 /** Event payloads: 512 KiB, 64 levels. */
@@ -34,11 +39,13 @@ extern const struct demon_json_limits demon_json_payload_limits;
 enum demon_rc demon_json_parse(const char *text, size_t len, const struct demon_json_limits *limits,
 			       json_t **ret_json, struct demon_err *err) demon_must_check;
 
-/** Appends the canonical form of @p json. DEMON_INVALID for what JSON cannot say (NaN). */
+/** Appends the canonical form of @p json, nothing on failure. DEMON_INVALID for what canonical
+ * JSON cannot say: NaN, an integer that a double does not hold, a string that is not UTF-8 or has
+ * a NUL; DEMON_TOOBIG for more than 128 levels or than @p out holds; DEMON_NOMEM. */
 enum demon_rc demon_json_canonical(const json_t *json, struct demon_buf *out, struct demon_err *err)
     demon_must_check;
 
-/** Appends readable JSON: two spaces a level, keys in canonical order. */
+/** The same as readable JSON: two spaces a level, no line end behind it. */
 enum demon_rc demon_json_pretty(const json_t *json, struct demon_buf *out, struct demon_err *err)
     demon_must_check;
 
@@ -57,7 +64,8 @@ void demon_json_number(struct demon_buf *out, double v);
 
 /*
  * A writer of canonical objects for known shapes, without a tree: keys are given in ascending
- * order, which is asserted (ASCII keys only). Values of NULL text are left out with their key.
+ * order, which is asserted (ASCII keys that need no escape). Values of NULL text are left out with
+ * their key.
  *
  *	struct demon_jw w = demon_jw_begin(&buf);
  *	demon_jw_str(&w, "event", "ritual.started:v1");
