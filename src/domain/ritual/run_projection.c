@@ -1,0 +1,273 @@
+/*
+ * The projection of ritual.* and step.* events. A run's first terminal event is its end: what
+ * comes after it in the log changes nothing.
+ */
+#include "base/bytes.h"
+#include "base/json_member.h"
+#include "run.h"
+#include "run_status.h"
+
+#include <string.h>
+
+#define THIS_RUN " WHERE tenant_id = :tenant AND run_id = :run AND run_origin = :origin"
+#define OPEN     " AND status NOT IN ('Completed', 'Failed', 'Canceled', 'Denied')"
+
+DEMON_SQL(sql_run_insert,
+	  "INSERT INTO runs (tenant_id, run_id, run_origin, ritual_id, status, started_at) "
+	  "VALUES (:tenant, :run, :origin, :ritual, 'Running', :ts) "
+	  "ON CONFLICT (tenant_id, run_id, run_origin) DO NOTHING");
+DEMON_SQL(sql_run_open, "UPDATE runs SET definition = :digest, version = :version" THIS_RUN);
+DEMON_SQL(sql_run_status, "UPDATE runs SET status = :status" THIS_RUN OPEN);
+DEMON_SQL(sql_run_end,
+	  "UPDATE runs SET status = :status, ended_at = :ts, error_type = :error" THIS_RUN OPEN);
+DEMON_SQL(
+    sql_step_start,
+    "INSERT INTO steps (tenant_id, run_id, run_origin, step_id, name, reference, call, status, "
+    "attempt, started_at) VALUES (:tenant, :run, :origin, :step, :name, :reference, :call, "
+    "'Running', :attempt, :ts) "
+    "ON CONFLICT (tenant_id, run_id, run_origin, step_id) DO UPDATE SET "
+    "status = excluded.status, attempt = excluded.attempt, ended_at = NULL");
+DEMON_SQL(sql_step_end, "UPDATE steps SET status = :status, ended_at = :ts" THIS_RUN
+			" AND step_id = :step AND status = 'Running'");
+DEMON_SQL(sql_step_suspend, "UPDATE steps SET status = 'Suspended'" THIS_RUN
+			    " AND step_id = :step AND status = 'Running'");
+DEMON_SQL(sql_steps_cancel, "UPDATE steps SET status = 'Canceled', ended_at = :ts" THIS_RUN
+			    " AND status IN ('Running', 'Suspended')");
+
+DEMON_SQL_SCAN(sql_runs_rows, "digest and rebuild",
+	       "SELECT tenant_id, run_id, run_origin, ritual_id, status, definition, version, "
+	       "started_at, ended_at, error_type FROM runs ORDER BY tenant_id, run_id, run_origin");
+DEMON_SQL_SCAN(sql_runs_clear, "rebuild", "DELETE FROM runs");
+DEMON_SQL_SCAN(sql_steps_rows, "digest and rebuild",
+	       "SELECT tenant_id, run_id, run_origin, step_id, name, reference, call, status, "
+	       "attempt, started_at, ended_at FROM steps "
+	       "ORDER BY tenant_id, run_id, run_origin, step_id");
+DEMON_SQL_SCAN(sql_steps_clear, "rebuild", "DELETE FROM steps");
+
+static enum demon_rc damaged(const struct demon_event *ev, const char *member,
+			     struct demon_err *err)
+{
+	return demon_err_set(err, DEMON_CORRUPT, "event %s of run '%s': '%s' is missing or wrong",
+			     ev->type, ev->run_id, member);
+}
+
+static struct demon_json_span member(const struct demon_event *ev, const char *key)
+{
+	return demon_json_member(ev->payload, ev->payload_len, key);
+}
+
+/* Appends a required string member. */
+static enum demon_rc text_of(const struct demon_event *ev, const char *key, struct demon_buf *out,
+			     struct demon_err *err)
+{
+	if (!demon_json_span_str(member(ev, key), out))
+		return damaged(ev, key, err);
+	return demon_buf_rc(out, err);
+}
+
+static enum demon_rc integer_of(const struct demon_event *ev, const char *key, int64_t *ret,
+				struct demon_err *err)
+{
+	if (!demon_json_span_i64(member(ev, key), ret))
+		return damaged(ev, key, err);
+	return DEMON_OK;
+}
+
+static void bind_run(struct demon_stmt *q, const struct demon_event *ev)
+{
+	demon_bind_str(q, ":tenant", ev->tenant_id);
+	demon_bind_str(q, ":run", ev->run_id);
+	demon_bind_blob(q, ":origin", ev->run_origin, sizeof(ev->run_origin));
+}
+
+static enum demon_rc started(struct demon_db *db, const struct demon_event *ev,
+			     struct demon_err *err)
+{
+	DEMON_STMT(q, db, &sql_run_insert);
+
+	bind_run(&q, ev);
+	demon_bind_str(&q, ":ritual", ev->ritual_id);
+	demon_bind_i64(&q, ":ts", ev->ts);
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc opened(struct demon_db *db, const struct demon_event *ev,
+			    struct demon_err *err)
+{
+	unsigned char digest[DEMON_HASH_LEN];
+	DEMON_BUF(hex, 0);
+	DEMON_BUF(version, 0);
+	enum demon_rc rc;
+	DEMON_STMT(q, db, &sql_run_open);
+
+	if ((rc = text_of(ev, "definitionDigest", &hex, err)) ||
+	    (rc = text_of(ev, "version", &version, err)))
+		return rc;
+	if (!demon_unhex(hex.data, digest, sizeof(digest)))
+		return damaged(ev, "definitionDigest", err);
+	bind_run(&q, ev);
+	demon_bind_blob(&q, ":digest", digest, sizeof(digest));
+	demon_bind_text(&q, ":version", version.data, version.len);
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc end_run(struct demon_db *db, const struct demon_event *ev, const char *status,
+			     const char *error, struct demon_err *err)
+{
+	DEMON_STMT(q, db, &sql_run_end);
+
+	bind_run(&q, ev);
+	demon_bind_str(&q, ":status", status);
+	demon_bind_i64(&q, ":ts", ev->ts);
+	demon_bind_str(&q, ":error", error);
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc completed(struct demon_db *db, const struct demon_event *ev,
+			       struct demon_err *err)
+{
+	return end_run(db, ev, DEMON_RUN_COMPLETED, NULL, err);
+}
+
+static enum demon_rc failed(struct demon_db *db, const struct demon_event *ev,
+			    struct demon_err *err)
+{
+	struct demon_json_span error = member(ev, "error");
+	DEMON_BUF(type, 0);
+	enum demon_rc rc;
+
+	if (!error.at ||
+	    !demon_json_span_str(demon_json_member(error.at, error.len, "type"), &type))
+		return damaged(ev, "error", err);
+	if ((rc = demon_buf_rc(&type, err)))
+		return rc;
+	return end_run(db, ev, DEMON_RUN_FAILED, type.data, err);
+}
+
+static enum demon_rc canceled(struct demon_db *db, const struct demon_event *ev,
+			      struct demon_err *err)
+{
+	enum demon_rc rc;
+	DEMON_STMT(q, db, &sql_steps_cancel);
+
+	if ((rc = end_run(db, ev, DEMON_RUN_CANCELED, NULL, err)))
+		return rc;
+	bind_run(&q, ev);
+	demon_bind_i64(&q, ":ts", ev->ts);
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc suspended(struct demon_db *db, const struct demon_event *ev,
+			       struct demon_err *err)
+{
+	int64_t step;
+	enum demon_rc rc;
+	DEMON_STMT(run, db, &sql_run_status);
+	DEMON_STMT(q, db, &sql_step_suspend);
+
+	if ((rc = integer_of(ev, "stepId", &step, err)))
+		return rc;
+	bind_run(&run, ev);
+	demon_bind_str(&run, ":status", DEMON_RUN_SUSPENDED);
+	if ((rc = demon_exec(&run, err)))
+		return rc;
+	bind_run(&q, ev);
+	demon_bind_i64(&q, ":step", step);
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc step_started(struct demon_db *db, const struct demon_event *ev,
+				  struct demon_err *err)
+{
+	DEMON_BUF(name, 0);
+	DEMON_BUF(reference, 0);
+	DEMON_BUF(call, 0);
+	int64_t step;
+	int64_t attempt;
+	enum demon_rc rc;
+	DEMON_STMT(q, db, &sql_step_start);
+
+	if ((rc = integer_of(ev, "stepId", &step, err)) ||
+	    (rc = integer_of(ev, "attempt", &attempt, err)) ||
+	    (rc = text_of(ev, "name", &name, err)) ||
+	    (rc = text_of(ev, "reference", &reference, err)) ||
+	    (rc = text_of(ev, "call", &call, err)))
+		return rc;
+	bind_run(&q, ev);
+	demon_bind_i64(&q, ":step", step);
+	demon_bind_i64(&q, ":attempt", attempt);
+	demon_bind_text(&q, ":name", name.data, name.len);
+	demon_bind_text(&q, ":reference", reference.data, reference.len);
+	demon_bind_text(&q, ":call", call.data, call.len);
+	demon_bind_i64(&q, ":ts", ev->ts);
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc end_step(struct demon_db *db, const struct demon_event *ev, const char *status,
+			      struct demon_err *err)
+{
+	int64_t step;
+	enum demon_rc rc;
+	DEMON_STMT(q, db, &sql_step_end);
+
+	if ((rc = integer_of(ev, "stepId", &step, err)))
+		return rc;
+	bind_run(&q, ev);
+	demon_bind_i64(&q, ":step", step);
+	demon_bind_str(&q, ":status", status);
+	demon_bind_i64(&q, ":ts", ev->ts);
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc step_completed(struct demon_db *db, const struct demon_event *ev,
+				    struct demon_err *err)
+{
+	return end_step(db, ev, "Completed", err);
+}
+
+static enum demon_rc step_failed(struct demon_db *db, const struct demon_event *ev,
+				 struct demon_err *err)
+{
+	return end_step(db, ev, "Failed", err);
+}
+
+static const struct {
+	const char *type;
+	enum demon_rc (*apply)(struct demon_db *db, const struct demon_event *ev,
+			       struct demon_err *err);
+} appliers[] = {
+    {"step.started:v1", step_started}, {"step.completed:v1", step_completed},
+    {"step.failed:v1", step_failed},   {"ritual.started:v1", started},
+    {"ritual.opened:v1", opened},      {"ritual.completed:v1", completed},
+    {"ritual.failed:v1", failed},      {"ritual.suspended:v1", suspended},
+    {"ritual.canceled:v1", canceled},
+};
+
+static enum demon_rc apply(struct demon_db *db, const struct demon_event *event,
+			   struct demon_err *err)
+{
+	if (event->stream != DEMON_STREAM_RITUAL || !event->has_run_origin)
+		return DEMON_OK;
+	for (size_t i = 0; i < demon_count(appliers); i++) {
+		if (strcmp(event->type, appliers[i].type) != 0)
+			continue;
+		if (!event->payload)
+			return demon_err_set(err, DEMON_CORRUPT,
+					     "event %s of run '%s': its payload is not here",
+					     event->type, event->run_id);
+		return appliers[i].apply(db, event, err);
+	}
+	return DEMON_OK;
+}
+
+static const struct demon_projection_table tables[] = {
+    {"runs", &sql_runs_rows, &sql_runs_clear},
+    {"steps", &sql_steps_rows, &sql_steps_clear},
+    {NULL, NULL, NULL},
+};
+
+const struct demon_projection demon_run_projection = {
+    .name = "runs",
+    .tables = tables,
+    .apply = apply,
+};
