@@ -148,8 +148,10 @@ static void bad_ids_are_refused_with_their_reason(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const bad[] = {
-	    "", "a.b", "a*", "a>", "a b", "a:b", "\xc3\xa9",
-	    "01234567890123456789012345678901234567890123456789012345678901234"};
+	    "",         "a.b",
+	    "a*",       "a>",
+	    "a b",      "a:b",
+	    "\xc3\xa9", "01234567890123456789012345678901234567890123456789012345678901234"};
 
 	for (size_t i = 0; i < demon_count(bad); i++) {
 		assert_rc(note(f->store, bad[i], "x", NULL, &f->err), DEMON_INVALID, &f->err);

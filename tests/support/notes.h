@@ -12,9 +12,9 @@
 struct note_job {
 	const char *run_id;
 	const char *text;
-	size_t count;          /* 0: 1 */
+	size_t count; /* 0: 1 */
 	demon_time ts;
-	enum demon_rc then;    /* what the job returns after appending: DEMON_OK, or a failure */
+	enum demon_rc then; /* what the job returns after appending: DEMON_OK, or a failure */
 	struct demon_receipt receipt;
 };
 
