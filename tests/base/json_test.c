@@ -173,7 +173,7 @@ static void numbers_do_not_depend_on_the_locale(void **state)
 	}
 	before = uselocale(comma);
 	assert_canonical("[0.30000000000000004,1.5e300,2.5]", "[0.30000000000000004,1.5e+300,2.5]");
-	assert_canonical("1234567.1234567891", "1234567.123456789");
+	assert_canonical("1234567.12345678915", "1234567.1234567892");
 	(void)uselocale(before);
 	freelocale(comma);
 }
