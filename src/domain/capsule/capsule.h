@@ -27,8 +27,12 @@ struct demon_call {
 	unsigned attempt;            /* from 1 */
 };
 
-/** How a check reports: @p pointer is relative to the arguments ("/command/0"). */
-typedef void demon_argument_problem_fn(void *ctx, const char *pointer, const char *text);
+/**
+ * How a check reports: @p pointer is relative to the arguments ("/command/0"); @p at_key: the key
+ * of that member is at fault, not its value.
+ */
+typedef void demon_argument_problem_fn(void *ctx, const char *pointer, bool at_key,
+				       const char *text);
 
 struct demon_capsule {
 	const char *name;

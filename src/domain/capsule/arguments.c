@@ -1,0 +1,223 @@
+#include "arguments.h"
+
+#include "base/suggest.h"
+#include "output.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void demon_arguments_pointer(struct demon_buf *out, const char *key)
+{
+	demon_buf_char(out, '/');
+	for (; *key; key++) {
+		if (*key == '~')
+			demon_buf_str(out, "~0");
+		else if (*key == '/')
+			demon_buf_str(out, "~1");
+		else
+			demon_buf_char(out, *key);
+	}
+}
+
+void demon_arguments_report(const struct demon_arguments *a, const char *pointer, const char *fmt,
+			    ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	a->report(a->ctx, pointer, false, text);
+}
+
+void demon_arguments_report_key(const struct demon_arguments *a, const char *pointer,
+				const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	a->report(a->ctx, pointer, true, text);
+}
+
+const char *demon_arguments_describe(const json_t *value)
+{
+	if (!value)
+		return "nothing";
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		return "a mapping";
+	case JSON_ARRAY:
+		return "a list";
+	case JSON_STRING:
+		return "a string";
+	case JSON_INTEGER:
+		return "an integer";
+	case JSON_REAL:
+		return "a number";
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return "a boolean";
+	case JSON_NULL:
+		break;
+	}
+	return "null";
+}
+
+static bool is_known(const char *key, const char *const *known, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(key, known[i]) == 0)
+			return true;
+	return false;
+}
+
+static void report_unknown(const struct demon_arguments *a, const char *key,
+			   const char *const *known, size_t count)
+{
+	DEMON_BUF(pointer, 0);
+	DEMON_BUF(text, 0);
+	int shown = demon_output_clip(key, 64);
+	const char *nearest = key[shown] ? NULL : demon_suggest(key, known, count);
+
+	demon_arguments_pointer(&pointer, key);
+	demon_buf_fmt(&text, "unknown argument '%.*s'", shown, key);
+	if (nearest)
+		demon_buf_fmt(&text, " (did you mean '%s'?)", nearest);
+	else
+		demon_buf_str(&text, ", expected one of ");
+	for (size_t i = 0; !nearest && i < count; i++)
+		demon_buf_fmt(&text, "%s%s", i ? ", " : "", known[i]);
+	a->report(a->ctx, pointer.data, true, text.data);
+}
+
+bool demon_arguments_known(const struct demon_arguments *a, const char *const *known, size_t count)
+{
+	void *at;
+
+	if (!a->with)
+		return true;
+	if (!json_is_object(a->with)) {
+		demon_arguments_report(a, "", "arguments: expected a mapping, found %s",
+				       demon_arguments_describe(a->with));
+		return false;
+	}
+	/* the iterator of jansson takes a tree that is not const, and does not change it */
+	at = json_object_iter((json_t *)(uintptr_t)a->with);
+	for (; at; at = json_object_iter_next((json_t *)(uintptr_t)a->with, at)) {
+		const char *key = json_object_iter_key(at);
+
+		if (!is_known(key, known, count))
+			report_unknown(a, key, known, count);
+	}
+	return true;
+}
+
+static void report_type(const struct demon_arguments *a, const char *key, const char *wanted,
+			const json_t *found)
+{
+	DEMON_BUF(pointer, 0);
+
+	demon_arguments_pointer(&pointer, key);
+	demon_arguments_report(a, pointer.data, "argument '%s': expected %s, found %s", key, wanted,
+			       demon_arguments_describe(found));
+}
+
+const char *demon_arguments_text(const struct demon_arguments *a, const char *key)
+{
+	const json_t *value = json_object_get(a->with, key);
+
+	if (value && !json_is_string(value))
+		report_type(a, key, "a string", value);
+	return json_string_value(value);
+}
+
+void demon_arguments_flag(const struct demon_arguments *a, const char *key)
+{
+	const json_t *value = json_object_get(a->with, key);
+
+	if (value && !json_is_boolean(value))
+		report_type(a, key, "true or false", value);
+}
+
+static bool in_range(double ms, int64_t max_ms, int64_t *ret_ms)
+{
+	if (!(ms >= 1) || ms > (double)max_ms)
+		return false;
+	*ret_ms = (int64_t)ms;
+	return true;
+}
+
+/* A number of ASCII digits, with a fraction if @p fraction says so; NULL: there is none. */
+static const char *read_number(const char *p, bool fraction, double *ret)
+{
+	double value = 0;
+	double unit = 1;
+	const char *start = p;
+
+	for (; *p >= '0' && *p <= '9'; p++)
+		value = value * 10 + (*p - '0');
+	if (p == start)
+		return NULL;
+	if (fraction && *p == '.' && p[1] >= '0' && p[1] <= '9')
+		for (p++; *p >= '0' && *p <= '9'; p++)
+			value += (*p - '0') * (unit /= 10);
+	*ret = value;
+	return p;
+}
+
+/* The parts of a duration in the order in which they may stand, each at most once. */
+static bool read_duration(const char *p, double *ret_ms)
+{
+	static const struct {
+		char unit;
+		bool time;
+		double ms;
+	} parts[] = {{'W', false, 604800e3},
+		     {'D', false, 86400e3},
+		     {'H', true, 3600e3},
+		     {'M', true, 60e3},
+		     {'S', true, 1e3}};
+	size_t next = 0;
+	bool time = false;
+	bool any = false;
+
+	*ret_ms = 0;
+	if (*p++ != 'P')
+		return false;
+	while (*p) {
+		double value;
+
+		if (*p == 'T' && !time) {
+			time = true;
+			any = false;
+			p++;
+			continue;
+		}
+		p = read_number(p, time, &value);
+		while (p && next < demon_count(parts) &&
+		       (parts[next].unit != *p || parts[next].time != time))
+			next++;
+		if (!p || next == demon_count(parts))
+			return false;
+		*ret_ms += value * parts[next++].ms;
+		any = true;
+		p++;
+	}
+	return any;
+}
+
+bool demon_arguments_duration(const json_t *value, int64_t max_ms, int64_t *ret_ms)
+{
+	double ms;
+
+	if (json_is_number(value))
+		return in_range(json_number_value(value) * 1e3, max_ms, ret_ms);
+	if (!json_is_string(value) || !read_duration(json_string_value(value), &ms))
+		return false;
+	return in_range(rint(ms), max_ms, ret_ms);
+}

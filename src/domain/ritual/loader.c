@@ -1,0 +1,189 @@
+#include "loader.h"
+
+#include "domain/capsule/arguments.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is quoted in a message cannot break its line or steer a terminal. */
+static void flatten(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		bool c1 = *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+
+		if (*p < 0x20 || *p == 0x7f || c1)
+			*p = ' ';
+		if (c1)
+			*++p = ' ';
+	}
+}
+
+static void add(struct demon_loader *l, unsigned line, unsigned column, const char *fmt,
+		va_list args)
+{
+	struct demon_problems *list = l->problems;
+	struct demon_problem *items;
+
+	if (list->count >= DEMON_PROBLEMS_MAX) {
+		list->dropped++;
+		return;
+	}
+	items = demon_realloc(list->items, list->count + 1, sizeof(*items));
+	if (!items) {
+		l->failed = true;
+		return;
+	}
+	list->items = items;
+	items += list->count++;
+	*items = (struct demon_problem){.line = line, .column = column};
+	(void)vsnprintf(items->text, sizeof(items->text), fmt, args);
+	flatten(items->text);
+}
+
+void demon_loader_problem_at(struct demon_loader *l, unsigned line, unsigned column,
+			     const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add(l, line, column, fmt, args);
+	va_end(args);
+}
+
+void demon_loader_problem(struct demon_loader *l, struct demon_value at, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add(l, at.node ? at.node->line : 1, at.node ? at.node->column : 1, fmt, args);
+	va_end(args);
+}
+
+void demon_loader_problem_key(struct demon_loader *l, struct demon_value at, const char *fmt, ...)
+{
+	bool key = at.node && at.node->key;
+	va_list args;
+
+	va_start(args, fmt);
+	if (key)
+		add(l, at.node->key_line, at.node->key_column, fmt, args);
+	else
+		add(l, at.node ? at.node->line : 1, at.node ? at.node->column : 1, fmt, args);
+	va_end(args);
+}
+
+struct demon_value demon_value_get(struct demon_value mapping, const char *key)
+{
+	struct demon_value v = {json_object_get(mapping.json, key), NULL};
+
+	if (v.json && mapping.node)
+		v.node = demon_yaml_get(mapping.node, key);
+	return v;
+}
+
+struct demon_value demon_value_member(struct demon_value mapping, const json_t *json, size_t nth)
+{
+	bool there = mapping.node && nth < mapping.node->count;
+
+	return (struct demon_value){json, there ? mapping.node->items[nth] : NULL};
+}
+
+struct demon_value demon_value_at(struct demon_value list, size_t index)
+{
+	struct demon_value v = {json_array_get(list.json, index), NULL};
+
+	if (v.json && list.node && index < list.node->count)
+		v.node = list.node->items[index];
+	return v;
+}
+
+static struct demon_value step(struct demon_value from, const char *token)
+{
+	char *end;
+	unsigned long index;
+
+	if (json_is_object(from.json))
+		return demon_value_get(from, token);
+	index = strtoul(token, &end, 10);
+	if (end == token || *end)
+		return (struct demon_value){NULL, NULL};
+	return demon_value_at(from, index);
+}
+
+struct demon_value demon_value_find(struct demon_value from, const char *pointer)
+{
+	DEMON_BUF(token, 0);
+
+	while (*pointer == '/') {
+		struct demon_value next;
+
+		demon_buf_clear(&token);
+		for (pointer++; *pointer && *pointer != '/'; pointer++) {
+			bool escape = *pointer == '~' && (pointer[1] == '0' || pointer[1] == '1');
+
+			demon_buf_char(&token, escape ? (pointer[1] == '0' ? '~' : '/') : *pointer);
+			pointer += escape;
+		}
+		next = step(from, token.data);
+		if (!next.json)
+			break;
+		from = next;
+	}
+	return from;
+}
+
+const char *demon_value_describe(struct demon_value value)
+{
+	return value.node ? demon_yaml_describe(value.node) : demon_arguments_describe(value.json);
+}
+
+/* The value at which the tree gets deeper than @p left levels; absent: it does not. */
+static struct demon_value too_deep(struct demon_value v, unsigned left)
+{
+	struct demon_value found = {NULL, NULL};
+	size_t i = 0;
+	const char *key;
+	json_t *item;
+
+	if (!json_is_array(v.json) && !json_is_object(v.json))
+		return found;
+	if (left == 0)
+		return v;
+	if (json_is_array(v.json)) {
+		for (; !found.json && i < json_array_size(v.json); i++)
+			found = too_deep(demon_value_at(v, i), left - 1);
+		return found;
+	}
+	json_object_foreach((json_t *)(uintptr_t)v.json, key, item)
+	{
+		found = too_deep(demon_value_member(v, item, i++), left - 1);
+		if (found.json)
+			break;
+	}
+	return found;
+}
+
+bool demon_loader_accepts(struct demon_loader *l, struct demon_value top, unsigned depth)
+{
+	static const char *const marks[] = {"document", "do"};
+	struct demon_value deep = too_deep(top, depth);
+
+	if (!json_is_object(top.json)) {
+		demon_loader_problem(l, top, "ritual: expected a mapping, found %s",
+				     demon_value_describe(top));
+		return false;
+	}
+	for (size_t i = 0; i < demon_count(marks); i++) {
+		struct demon_value mark = demon_value_get(top, marks[i]);
+
+		if (!mark.json)
+			continue;
+		demon_loader_problem_key(
+		    l, mark, "not supported yet: the Serverless Workflow DSL (key '%s')", marks[i]);
+		return false;
+	}
+	if (deep.json)
+		demon_loader_problem(l, deep, "nested deeper than %u levels", depth);
+	return !deep.json;
+}

@@ -1,0 +1,58 @@
+/*
+ * Shared by the notations: a definition that is being made, and the problems found on the way.
+ *
+ * A notation reads the JSON value, the same whether it came from a file or from the log; beside
+ * it goes the YAML node that it was made from, only to say where a problem is.
+ */
+#ifndef DEMON_LOADER_H
+#define DEMON_LOADER_H
+
+#include "base/yaml.h"
+#include "definition.h"
+
+/** A value of the document. */
+struct demon_value {
+	const json_t *json;                 /* NULL: absent */
+	const struct demon_yaml_node *node; /* NULL: there is no file */
+};
+
+struct demon_loader {
+	struct demon_definition *definition;
+	struct demon_task *tasks; /* owned by the definition, once it is made */
+	char *references;         /* likewise: the texts of the tasks' references */
+	struct demon_problems *problems;
+	bool failed; /* memory ran out */
+};
+
+#define DEMON_PROBLEMS_MAX 100
+
+/** Adds a problem at a place, at the place of a value, or at that of its key. */
+void demon_loader_problem_at(struct demon_loader *l, unsigned line, unsigned column,
+			     const char *fmt, ...) demon_printf_like(4, 5);
+void demon_loader_problem(struct demon_loader *l, struct demon_value at, const char *fmt, ...)
+    demon_printf_like(3, 4);
+void demon_loader_problem_key(struct demon_loader *l, struct demon_value at, const char *fmt, ...)
+    demon_printf_like(3, 4);
+
+/** A member of a mapping, an item of a list; absent: json is NULL. */
+struct demon_value demon_value_get(struct demon_value mapping, const char *key);
+struct demon_value demon_value_at(struct demon_value list, size_t index);
+
+/** The member @p json of a mapping, which is its @p nth in order. */
+struct demon_value demon_value_member(struct demon_value mapping, const json_t *json, size_t nth);
+
+/** The value that a JSON pointer names, or the deepest one on the way to it. */
+struct demon_value demon_value_find(struct demon_value from, const char *pointer);
+
+/** What it is, for messages. */
+const char *demon_value_describe(struct demon_value value);
+
+/** Checks what holds for every notation: a mapping, no deeper than @p depth levels, and one of the
+ * notations that are read. False: there is nothing more to look at. */
+bool demon_loader_accepts(struct demon_loader *l, struct demon_value top, unsigned depth);
+
+/** Reads the seed notation into the definition. DEMON_NOMEM only; else see the problems. */
+enum demon_rc demon_seed_load(struct demon_loader *l, struct demon_value root,
+			      struct demon_err *err) demon_must_check;
+
+#endif
