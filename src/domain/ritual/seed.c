@@ -111,6 +111,7 @@ static void check_keys(struct seed *s, struct demon_value mapping, struct keys k
 
 	json_object_foreach((json_t *)(uintptr_t)mapping.json, key, value)
 	{
+		struct demon_value at = demon_value_member(mapping, value, n++);
 		bool known = false;
 
 		for (size_t i = 0; i < keys.count; i++)
@@ -118,10 +119,9 @@ static void check_keys(struct seed *s, struct demon_value mapping, struct keys k
 		if (known)
 			continue;
 		if (is_among(key, keys.later))
-			demon_loader_problem_key(s->loader, demon_value_get(mapping, key),
-						 "not supported yet: key '%s'", key);
+			demon_loader_problem_key(s->loader, at, "not supported yet: key '%s'", key);
 		else
-			unknown(s, demon_value_get(mapping, key), true, "unknown key", key, &keys);
+			unknown(s, at, true, "unknown key", key, &keys);
 	}
 }
 
