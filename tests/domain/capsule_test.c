@@ -564,8 +564,9 @@ static void the_environment_is_made_anew(void **state)
 	struct fixture *f = *state;
 	const char *out;
 
-	assert_int_equal(setenv("SECRET_OF_THE_NODE", "hush", 1), 0);
-	assert_int_equal(setenv("TZ", "Europe/Berlin", 1), 0);
+	assert_int_equal(setenv("SECRET_OF_THE_NODE", "hush", 1),
+			 0);                                   /* NOLINT(concurrency-mt-unsafe) */
+	assert_int_equal(setenv("TZ", "Europe/Berlin", 1), 0); /* NOLINT(concurrency-mt-unsafe) */
 	set(&f->input, "{\"backup\":\"/b/c d.db\",\"n\":1.5,\"ok\":true,\"list\":[1],\"a-b\":\"x\","
 		       "\"_x1\":\"y\",\"none\":null}");
 	run(f, &demon_capsule_exec,
@@ -586,8 +587,8 @@ static void the_environment_is_made_anew(void **state)
 			     "DEMON_PARAM_OK=true\nDEMON_PARAM__X1=y\n");
 	assert_null(strstr(out, "DEMON_PARAM_LIST"));
 	assert_null(strstr(out, "DEMON_PARAM_NONE"));
-	assert_int_equal(unsetenv("SECRET_OF_THE_NODE"), 0);
-	assert_int_equal(unsetenv("TZ"), 0);
+	assert_int_equal(unsetenv("SECRET_OF_THE_NODE"), 0); /* NOLINT(concurrency-mt-unsafe) */
+	assert_int_equal(unsetenv("TZ"), 0);                 /* NOLINT(concurrency-mt-unsafe) */
 }
 
 static void the_step_can_set_the_path_that_finds_its_program(void **state)
@@ -656,10 +657,11 @@ static void a_program_gets_defaults_and_no_descriptors(void **state)
 {
 	struct fixture *f = *state;
 	int leak = open("/dev/null", O_RDONLY); /* not close-on-exec */
-	int group = 0;
-	int session = 0;
-	int pid = 0;
 	const char *out;
+	char *end;
+	long group;
+	long session;
+	long pid;
 	sigset_t usr1;
 	sigset_t old;
 
@@ -677,11 +679,11 @@ static void a_program_gets_defaults_and_no_descriptors(void **state)
 	(void)close(leak);
 	assert_success(f);
 	out = text_at(f, "result.data.stdout");
-	assert_int_equal(sscanf(out,
-				"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
-				"0\n1\n2\n%d %d\n%d",
-				&group, &session, &pid),
-			 3);
+	assert_contains(out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n0\n1\n2\n");
+	group = strtol(strstr(out, "\n2\n") + 3, &end, 10);
+	session = strtol(end, &end, 10);
+	pid = strtol(end, &end, 10);
+	assert_true(pid > 0);
 	assert_int_equal(group, pid);
 	assert_int_equal(session, pid);
 }

@@ -7,6 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
+json_t *demon_arguments_iterable(const json_t *tree)
+{
+	union {
+		const json_t *given;
+		json_t *wanted;
+	} same = {tree};
+
+	return same.wanted;
+}
+
 void demon_arguments_pointer(struct demon_buf *out, const char *key)
 {
 	demon_buf_char(out, '/');
@@ -97,7 +107,9 @@ static void report_unknown(const struct demon_arguments *a, const char *key,
 
 bool demon_arguments_known(const struct demon_arguments *a, const char *const *known, size_t count)
 {
-	void *at;
+	json_t *with = demon_arguments_iterable(a->with);
+	const char *key;
+	json_t *value;
 
 	if (!a->with)
 		return true;
@@ -106,14 +118,8 @@ bool demon_arguments_known(const struct demon_arguments *a, const char *const *k
 				       demon_arguments_describe(a->with));
 		return false;
 	}
-	/* the iterator of jansson takes a tree that is not const, and does not change it */
-	at = json_object_iter((json_t *)(uintptr_t)a->with);
-	for (; at; at = json_object_iter_next((json_t *)(uintptr_t)a->with, at)) {
-		const char *key = json_object_iter_key(at);
-
-		if (!is_known(key, known, count))
-			report_unknown(a, key, known, count);
-	}
+	json_object_foreach(with, key, value) if (!is_known(key, known, count))
+	    report_unknown(a, key, known, count);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 #include "launch.h"
 
+#include "arguments.h"
 #include "output.h"
 
 #include <fcntl.h>
@@ -10,8 +11,6 @@
 
 #define VARIABLE_MAX ((size_t)128 * 1024) /* Linux: one string of an environment, with its NUL */
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
-
-extern char **environ;
 
 bool demon_launch_is_name(const char *text)
 {
@@ -106,7 +105,7 @@ static void add_params(struct demon_launch *l, const json_t *input)
 
 	if (!json_is_object(input))
 		return;
-	json_object_foreach((json_t *)(uintptr_t)input, name, value) add_param(l, name, value);
+	json_object_foreach(demon_arguments_iterable(input), name, value) add_param(l, name, value);
 }
 
 static enum demon_rc make_env(struct demon_launch *l, const struct demon_call *call,
@@ -180,6 +179,17 @@ static enum demon_rc find_program(struct demon_launch *l, const char *name, stru
 	return l->program ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "exec: out of memory");
 }
 
+/* execve takes strings that are not const, and does not change them. */
+static char *word(const json_t *text)
+{
+	union {
+		const char *given;
+		char *wanted;
+	} same = {json_string_value(text)};
+
+	return same.wanted;
+}
+
 enum demon_rc demon_launch_make(struct demon_launch *l, const struct demon_call *call,
 				struct demon_err *err)
 {
@@ -191,7 +201,7 @@ enum demon_rc demon_launch_make(struct demon_launch *l, const struct demon_call 
 	if (!l->argv)
 		return demon_err_set(err, DEMON_NOMEM, "command: out of memory");
 	for (size_t i = 0; i < argc; i++)
-		l->argv[i] = (char *)(uintptr_t)json_string_value(json_array_get(command, i));
+		l->argv[i] = word(json_array_get(command, i));
 	if ((rc = make_env(l, call, err)) || (rc = find_program(l, l->argv[0], err)))
 		return rc;
 	return DEMON_OK;

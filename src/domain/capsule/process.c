@@ -174,7 +174,7 @@ static _Noreturn void become(const struct demon_process_plan *plan, const struct
 		if (!plan->workdir || chdir(plan->workdir) == 0) {
 			failure.stage = STAGE_EXEC;
 			(void)sigemptyset(&none);
-			(void)sigprocmask(SIG_SETMASK, &none, NULL);
+			(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 			(void)execve(plan->program, plan->argv, plan->envp);
 		}
 	}

@@ -120,10 +120,11 @@ struct demon_value demon_value_find(struct demon_value from, const char *pointer
 
 		demon_buf_clear(&token);
 		for (pointer++; *pointer && *pointer != '/'; pointer++) {
-			bool escape = *pointer == '~' && (pointer[1] == '0' || pointer[1] == '1');
+			char c = *pointer;
 
-			demon_buf_char(&token, escape ? (pointer[1] == '0' ? '~' : '/') : *pointer);
-			pointer += escape;
+			if (c == '~' && pointer[1])
+				c = *++pointer == '1' ? '/' : '~';
+			demon_buf_char(&token, c);
 		}
 		next = step(from, token.data);
 		if (!next.json)
@@ -155,7 +156,7 @@ static struct demon_value too_deep(struct demon_value v, unsigned left)
 			found = too_deep(demon_value_at(v, i), left - 1);
 		return found;
 	}
-	json_object_foreach((json_t *)(uintptr_t)v.json, key, item)
+	json_object_foreach(demon_arguments_iterable(v.json), key, item)
 	{
 		found = too_deep(demon_value_member(v, item, i++), left - 1);
 		if (found.json)
