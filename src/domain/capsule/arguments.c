@@ -3,7 +3,6 @@
 #include "base/suggest.h"
 #include "output.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,7 +153,7 @@ static bool in_range(double ms, int64_t max_ms, int64_t *ret_ms)
 {
 	if (!(ms >= 1) || ms > (double)max_ms)
 		return false;
-	*ret_ms = (int64_t)ms;
+	*ret_ms = (int64_t)(ms + 0.5);
 	return true;
 }
 
@@ -225,5 +224,5 @@ bool demon_arguments_duration(const json_t *value, int64_t max_ms, int64_t *ret_
 		return in_range(json_number_value(value) * 1e3, max_ms, ret_ms);
 	if (!json_is_string(value) || !read_duration(json_string_value(value), &ms))
 		return false;
-	return in_range(rint(ms), max_ms, ret_ms);
+	return in_range(ms, max_ms, ret_ms);
 }
