@@ -176,9 +176,11 @@ static enum demon_rc load(const char *name, const char *text, size_t len, struct
 	if (rc == DEMON_TOOBIG || rc == DEMON_INVALID) {
 		struct demon_loader l = {.problems = problems};
 
-		demon_loader_problem_at(&l, 1, 1, "definition: %s in canonical form",
-					rc == DEMON_TOOBIG ? "larger than 480 KiB" : err->msg);
-		(void)demon_err_wrap(err, "%s:1:1: definition", name);
+		if (rc == DEMON_TOOBIG)
+			(void)demon_err_set(err, rc, "larger than 480 KiB in canonical form");
+		(void)demon_err_wrap(err, "definition");
+		demon_loader_problem_at(&l, 1, 1, "%s", err->msg);
+		(void)demon_err_wrap(err, "%s:1:1", name);
 	}
 	return rc;
 }
