@@ -8,6 +8,15 @@
 
 #define RUN_EVENTS_MAX 256
 
+/* Rituals as text for run_definition(): states are separated by ",". */
+#define STATE(name, function, arguments, last)                                           \
+	"{'name':'" name "','type':'task','action':{'functionRef':{'refName':'" function \
+	"','arguments':{" arguments "}}},'end':" last "}"
+#define ECHO(name, message, last) STATE(name, "echo", "'message':'" message "'", last)
+#define SHELL(name, script, extra, last) \
+	STATE(name, "exec", "'command':['/bin/sh','-c','" script "']" extra, last)
+#define RITUAL(states) "{'id':'test','version':'1.0','states':[" states "]}"
+
 /** The events of one run, copied. */
 struct run_events {
 	size_t count;
@@ -32,7 +41,8 @@ size_t run_events_groups(const struct run_events *events);
 /** The text of a string member at the first level of payload @p i, in a static buffer. */
 const char *run_events_text(const struct run_events *events, size_t i, const char *key);
 
-/** Loads a seed definition; fails the test when that does not work. */
+/** Makes a definition of JSON text in the seed notation, where ' stands for "; fails the test when
+ * that does not work. */
 struct demon_definition *run_definition(const char *text);
 
 /** Appends one event; @p payload is canonical and has the event's ts. */

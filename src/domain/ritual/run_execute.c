@@ -6,6 +6,7 @@
 #include "run_flow.h"
 #include "run_journal.h"
 #include "run_status.h"
+#include "run_step.h"
 #include "store/liveness.h"
 #include "store/readers.h"
 #include "store/store.h"
@@ -13,66 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_DOMAIN "demon.step"
-
 struct execution {
 	struct demon_run_state *state;
 	struct demon_run_journal journal;
 	const struct demon_env *env;
 	const struct demon_task *task; /* of the step in flight */
 };
-
-/* SHA-256 over what names a step of a run for ever: its attempts share the key. */
-static enum demon_rc make_key(const struct demon_run_id *run, int64_t step_id,
-			      char out[DEMON_STEP_KEY_LEN + 1], struct demon_err *err)
-{
-	unsigned char digest[DEMON_HASH_LEN];
-	DEMON_BUF(text, 0);
-	enum demon_rc rc;
-
-	demon_buf_add(&text, KEY_DOMAIN, sizeof(KEY_DOMAIN));
-	demon_buf_add(&text, run->origin, sizeof(run->origin));
-	demon_buf_add(&text, run->tenant_id, strlen(run->tenant_id) + 1);
-	demon_buf_add(&text, run->run_id, strlen(run->run_id) + 1);
-	demon_buf_i64(&text, step_id);
-	if ((rc = demon_buf_rc(&text, err)) ||
-	    (rc = demon_sha256(text.data, text.len, digest, err)))
-		return rc;
-	demon_hex(digest, sizeof(digest), out);
-	return DEMON_OK;
-}
-
-/* Step @p step_id, which calls what @p task says, for the first time. */
-static enum demon_rc make_step(const struct execution *x, const struct demon_task *task,
-			       int64_t step_id, struct demon_run_step *step, struct demon_err *err)
-{
-	*step = (struct demon_run_step){
-	    .step_id = step_id,
-	    .attempt = 1,
-	    .idempotent = task->capsule->idempotent(task->with),
-	    .name = task->name,
-	    .reference = task->reference,
-	    .call = task->capsule->name,
-	};
-	return make_key(&x->state->id, step_id, step->key, err);
-}
-
-static enum demon_rc add_start(struct demon_run_group *g, const struct demon_run_step *step,
-			       const json_t *with, struct demon_err *err)
-{
-	struct demon_json_span input = {0};
-	DEMON_BUF(text, 0);
-	enum demon_rc rc;
-
-	if (with) {
-		if ((rc = demon_json_canonical(with, &text, err)) ||
-		    (rc = demon_buf_rc(&text, err)))
-			return rc;
-		input = (struct demon_json_span){text.data, text.len};
-	}
-	demon_run_event_step_started(g, step, input);
-	return DEMON_OK;
-}
 
 /* @p g with the start of @p step is durable: that step is in flight. */
 static enum demon_rc now_in_flight(struct execution *x, const struct demon_run_group *g,
@@ -147,7 +94,7 @@ static enum demon_rc next_step(const struct execution *x, const struct demon_tas
 			: demon_flow_after(state->definition, state->reference);
 	if (!*ret_task)
 		return DEMON_OK;
-	return make_step(x, *ret_task, state->step.step_id + 1, step, err);
+	return demon_run_step_make(&state->id, *ret_task, state->step.step_id + 1, step, err);
 }
 
 /* Starts the step at which a run begins or goes on; ends a run that has nothing left to do. */
@@ -171,7 +118,7 @@ static enum demon_rc begin(struct execution *x, struct demon_err *err)
 			return rc;
 		return now_ended(x, &g, DEMON_RUN_COMPLETED, err);
 	}
-	if ((rc = add_start(&g, &step, task->with, err)) ||
+	if ((rc = demon_run_step_announce(&g, &step, task->with, err)) ||
 	    (rc = demon_run_journal_append(&x->journal, &g, err)))
 		return rc;
 	return now_in_flight(x, &g, task, &step, err);
@@ -262,8 +209,9 @@ static enum demon_rc complete(struct execution *x, struct demon_json_span output
 	demon_run_event_step_completed(&g, &state->step, output);
 	if (next) {
 		demon_run_event_transitioned(&g, state->name, next->name);
-		if ((rc = make_step(x, next, state->step.step_id + 1, &step, err)) ||
-		    (rc = add_start(&g, &step, next->with, err)))
+		if ((rc = demon_run_step_make(&state->id, next, state->step.step_id + 1, &step,
+					      err)) ||
+		    (rc = demon_run_step_announce(&g, &step, next->with, err)))
 			return rc;
 	} else {
 		demon_run_event_completed(&g, result);
@@ -294,9 +242,10 @@ static enum demon_rc perform(struct execution *x, struct demon_err *err)
 	if (!succeeded(result, &error))
 		return fail(x, output, &error, err);
 	rc = complete(x, output, result, err);
-	if (rc != DEMON_TOOBIG)
+	if (rc != DEMON_TOOBIG && rc != DEMON_INVALID)
 		return rc;
-	demon_run_error_set(&error, false, "OUTPUT_TOO_LARGE", err->msg);
+	demon_run_error_set(&error, false,
+			    rc == DEMON_TOOBIG ? "OUTPUT_TOO_LARGE" : "OUTPUT_INVALID", err->msg);
 	return fail(x, (struct demon_json_span){0}, &error, err);
 }
 
