@@ -37,7 +37,7 @@ void demon_buf_add(struct demon_buf *b, const void *bytes, size_t n);
 void demon_buf_str(struct demon_buf *b, const char *text);
 void demon_buf_char(struct demon_buf *b, char c);
 void demon_buf_fmt(struct demon_buf *b, const char *fmt, ...) demon_printf_like(2, 3);
-void demon_buf_vfmt(struct demon_buf *b, const char *fmt, va_list args);
+void demon_buf_vfmt(struct demon_buf *b, const char *fmt, va_list args) demon_printf_like(2, 0);
 
 /** Decimal digits of @p v, faster than demon_buf_fmt. */
 void demon_buf_i64(struct demon_buf *b, int64_t v);
