@@ -324,7 +324,7 @@ void demon_db_close(struct demon_db *db)
 		return;
 	demon_stmt_cache_free(db);
 	if (sqlite3_close(db->sql) != SQLITE_OK)
-		assert(!"a statement or a backup outlives its connection");
+		assert(false && "a statement or a backup outlives its connection");
 	free(db);
 }
 

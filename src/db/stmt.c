@@ -208,7 +208,7 @@ static int take_param(struct demon_stmt *q, const char *name)
 			return i + 1;
 		}
 	}
-	assert(!"a statement has no parameter of this name");
+	assert(false && "a statement has no parameter of this name");
 	return 0;
 }
 

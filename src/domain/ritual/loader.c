@@ -19,8 +19,8 @@ static void flatten(char *text)
 	}
 }
 
-static void add(struct demon_loader *l, unsigned line, unsigned column, const char *fmt,
-		va_list args)
+static demon_printf_like(4, 0) void add(struct demon_loader *l, unsigned line, unsigned column,
+					const char *fmt, va_list args)
 {
 	struct demon_problems *list = l->problems;
 	struct demon_problem *items;
