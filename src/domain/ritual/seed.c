@@ -365,7 +365,7 @@ static void load_name(struct seed *s, size_t i)
 	struct demon_value state = demon_value_at(s->states, i);
 	const char *name = NULL;
 	const json_t *first;
-	struct demon_value v;
+	struct demon_value v = {NULL, NULL};
 
 	if (is_mapping(s, state, "state") && require(s, state, "name", &v))
 		name = line_of(s, v, "name");
