@@ -149,7 +149,7 @@ static enum demon_rc read_extra(const json_t *json, struct demon_buf *extra, str
 	const json_t *causes = json_object_get(json, "causes");
 	const json_t *unknown = json_object_get(json, "extra");
 	unsigned char term[8];
-	int64_t n;
+	int64_t n = 0;
 	enum demon_rc rc = DEMON_OK;
 
 	if (json_object_get(json, "term")) {
@@ -213,8 +213,8 @@ static enum demon_rc read_ids(const json_t *json, struct demon_event *ev, struct
 static enum demon_rc read_clocks(const json_t *json, struct demon_event *ev, struct demon_err *err)
 {
 	const char *ts = json_string_value(json_object_get(json, "ts"));
-	int64_t ms;
-	int64_t counter;
+	int64_t ms = 0;
+	int64_t counter = 0;
 	enum demon_rc rc;
 
 	if (!ts)
@@ -231,8 +231,8 @@ static enum demon_rc read_clocks(const json_t *json, struct demon_event *ev, str
 static enum demon_rc read_identity(const json_t *json, struct demon_event *ev,
 				   struct demon_err *err)
 {
-	int64_t format;
-	int64_t count;
+	int64_t format = 0;
+	int64_t count = 0;
 	enum demon_rc rc;
 
 	if ((rc = read_i64(json, "format", &format, err)))
