@@ -8,7 +8,7 @@
  *
  * Byte 0 is the write lock; byte 1 is held shared by whoever waits for it, so that a busy writer
  * can see them and stand back; bytes from 2^32 on are liveness locks: byte 2^32 + n is held by
- * whoever executes the thing with local number n (a run). The file stays empty and is never
+ * whoever executes the thing with local number n (a run). The file holds one byte and is never
  * removed. A lock handle may be shared by threads for liveness locks; the write lock is taken by
  * one thread at a time (the store's leader).
  *
@@ -45,7 +45,10 @@ enum demon_rc demon_lock_write(struct demon_lock *lock, int64_t timeout_ms, stru
     demon_must_check;
 void demon_lock_write_release(struct demon_lock *lock);
 
-/** Changes the lock file's time, which wakes whoever watches it: something was committed. */
+/**
+ * Wakes whoever watches the lock file with inotify (IN_ACCESS): something was committed. It reads
+ * the file's byte: changing the file or its times would add a block of the journal to every fsync.
+ */
 void demon_lock_touch(struct demon_lock *lock);
 bool demon_lock_write_held(const struct demon_lock *lock);
 

@@ -89,42 +89,56 @@ static enum demon_rc intern_type(struct demon_store *store, const struct demon_e
 	return DEMON_OK;
 }
 
-/* True when @p ev is about what the memo's scope is about; else makes that the memo's key. */
-static bool same_scope(struct demon_memo *memo, const struct demon_event *ev)
+/* Compares @p text, with its NUL, with what stands at *at; moves *at behind it. */
+static bool same_text(const char **at, const char *end, const char *text)
 {
-	const char *graph = ev->graph_id ? ev->graph_id : "";
-	size_t subject_len = strlen(ev->subject) + 1;
-	size_t graph_len = strlen(graph) + 1;
-	size_t origin_len = ev->has_run_origin ? DEMON_ORIGIN_LEN : 0;
-	struct demon_buf *key = &memo->scope_key;
+	size_t n = strlen(text) + 1;
 
-	if (memo->scope && key->len == subject_len + graph_len + origin_len &&
-	    memcmp(key->data, ev->subject, subject_len) == 0 &&
-	    memcmp(key->data + subject_len, graph, graph_len) == 0 &&
-	    memcmp(key->data + subject_len + graph_len, ev->run_origin, origin_len) == 0)
-		return true;
-	demon_buf_clear(key);
-	demon_buf_add(key, ev->subject, subject_len);
-	demon_buf_add(key, graph, graph_len);
-	demon_buf_add(key, ev->run_origin, origin_len);
-	memo->scope = 0;
-	return false;
+	if ((size_t)(end - *at) < n || memcmp(*at, text, n) != 0)
+		return false;
+	*at += n;
+	return true;
+}
+
+/* True when @p ev is about the run that the memo knows: its ids were checked, its subject built. */
+static bool same_run(const struct demon_memo *memo, const struct demon_event *ev)
+{
+	const char *at = memo->ids.data;
+	const char *end = at + memo->ids.len;
+
+	return memo->scope && ev->stream == DEMON_STREAM_RITUAL && ev->tenant_id && ev->ritual_id &&
+	       ev->run_id && !ev->project_id && !ev->namespace_id && !ev->graph_id &&
+	       same_text(&at, end, ev->tenant_id) && same_text(&at, end, ev->ritual_id) &&
+	       same_text(&at, end, ev->run_id) && end - at == DEMON_ORIGIN_LEN &&
+	       memcmp(at, ev->run_origin, DEMON_ORIGIN_LEN) == 0;
+}
+
+static void remember_run(struct demon_memo *memo, const struct demon_event *ev, int64_t scope)
+{
+	struct demon_buf *ids = &memo->ids;
+
+	if (ev->stream != DEMON_STREAM_RITUAL)
+		return;
+	demon_buf_clear(ids);
+	demon_buf_add(ids, ev->tenant_id, strlen(ev->tenant_id) + 1);
+	demon_buf_add(ids, ev->ritual_id, strlen(ev->ritual_id) + 1);
+	demon_buf_add(ids, ev->run_id, strlen(ev->run_id) + 1);
+	demon_buf_add(ids, ev->run_origin, DEMON_ORIGIN_LEN);
+	memo->scope = ids->rc ? 0 : scope;
 }
 
 /* The dictionary numbers of an own event, from the memo where it knows them. */
-static enum demon_rc intern(struct demon_store *store, const struct demon_event *ev,
+static enum demon_rc intern(struct demon_store *store, const struct demon_event *ev, bool known,
 			    struct demon_log_ids *ids, struct demon_err *err)
 {
 	struct demon_memo *memo = &store->belief.memo;
-	bool known = ev->stream == DEMON_STREAM_RITUAL && same_scope(memo, ev);
 	enum demon_rc rc;
 
 	if (!known || !memo->chain[ev->stream]) {
 		if ((rc = demon_log_intern(store->writer, ev, ids, err)))
 			return rc;
 		memo->chain[ev->stream] = ids->chain;
-		if (ev->stream == DEMON_STREAM_RITUAL)
-			memo->scope = memo->scope_key.rc ? 0 : ids->scope;
+		remember_run(memo, ev, ids->scope);
 		return DEMON_OK;
 	}
 	ids->chain = memo->chain[ev->stream];
@@ -145,14 +159,15 @@ static enum demon_rc apply(struct demon_store *store, const struct demon_event *
 	return DEMON_OK;
 }
 
-static enum demon_rc put(struct demon_store *store, struct demon_event *ev, struct demon_err *err)
+static enum demon_rc put(struct demon_store *store, struct demon_event *ev, bool known,
+			 struct demon_err *err)
 {
 	struct demon_log_ids ids = {0};
 	enum demon_rc rc;
 
 	if (DEMON_FAULT(APPEND_EVENT))
 		return demon_err_set(err, DEMON_IO, "fault before an event");
-	if ((rc = intern(store, ev, &ids, err)) ||
+	if ((rc = intern(store, ev, known, &ids, err)) ||
 	    (rc = demon_event_hash(store->sha, ev, &store->scratch, ev->hash, err)) ||
 	    (rc = demon_log_insert(store->writer, ev, &ids, err)))
 		return rc;
@@ -162,7 +177,7 @@ static enum demon_rc put(struct demon_store *store, struct demon_event *ev, stru
 
 /* Everything about an event that its record and its place in the group decide. */
 static struct demon_event describe(struct demon_store *store, const struct demon_group *group,
-				   size_t index, const char *subject)
+				   size_t index)
 {
 	const struct demon_record *record = &group->records[index];
 	const unsigned char *run_origin =
@@ -170,7 +185,6 @@ static struct demon_event describe(struct demon_store *store, const struct demon
 	struct demon_event ev = {
 	    .stream = group->stream,
 	    .group_count = (uint32_t)group->count,
-	    .subject = subject,
 	    .type = record->type,
 	    .tenant_id = record->tenant_id,
 	    .ritual_id = record->ritual_id,
@@ -202,33 +216,52 @@ static enum demon_rc check_payload(const struct demon_event *ev, struct demon_er
 	return DEMON_OK;
 }
 
+/* Sets the subject and checks what the record says; a run that was checked is not checked again. */
+static enum demon_rc check(struct demon_store *store, struct demon_event *ev, bool known,
+			   struct demon_err *err)
+{
+	struct demon_buf *subject = &store->belief.memo.subject;
+	enum demon_rc rc;
+
+	if (!known) {
+		if ((rc = demon_event_check_ids(ev, err)))
+			return rc;
+		store->belief.memo.scope = 0;
+		demon_buf_clear(subject);
+		demon_subject_build(ev, subject);
+		if ((rc = demon_buf_rc(subject, err)))
+			return demon_err_wrap(err, "subject");
+	}
+	ev->subject = subject->data;
+	if ((rc = demon_event_check_rest(ev, err)))
+		return rc;
+	return check_payload(ev, err);
+}
+
 static enum demon_rc append_one(struct demon_store *store, const struct demon_group *group,
 				size_t index, struct demon_receipt *ret, struct demon_err *err)
 {
-	DEMON_BUF(subject, DEMON_SUBJECT_MAX);
-	struct demon_event ev = describe(store, group, index, NULL);
+	struct demon_event ev = describe(store, group, index);
+	bool known = same_run(&store->belief.memo, &ev);
 	struct demon_tail *tail;
 	enum demon_rc rc;
 
 	if ((rc = demon_belief_tail(store, group->stream, &tail, err)) ||
 	    (rc = make_extra(store, group, tail, index == 0, err)))
 		return rc;
-	demon_subject_build(&ev, &subject);
-	ev.subject = subject.data;
 	ev.seq = store->belief.last_seq + 1;
 	ev.sequence = tail->sequence + 1;
 	ev.group_first = ev.sequence - (int64_t)index;
-	ev.clock = demon_belief_tick(store);
-	ev.recorded_at = store->env->now(store->env->ctx);
+	ev.clock = demon_belief_tick(store, &ev.recorded_at);
 	ev.extra = store->extra.len ? store->extra.data : NULL;
 	ev.extra_len = store->extra.len;
 	memcpy(ev.previous_hash, tail->hash, sizeof(ev.previous_hash));
-	if ((rc = demon_event_check(&ev, err)) || (rc = check_payload(&ev, err)))
+	if ((rc = check(store, &ev, known, err)))
 		return rc;
 	demon_sha256_begin(store->sha);
 	demon_sha256_add(store->sha, ev.payload, ev.payload_len);
 	demon_sha256_end(store->sha, ev.payload_hash);
-	if ((rc = put(store, &ev, err)))
+	if ((rc = put(store, &ev, known, err)))
 		return rc;
 	demon_event_sink(&ev);
 	tail->sequence = ev.sequence;

@@ -14,10 +14,10 @@ DEMON_SQL(sql_tail, "SELECT origin_seq, hash FROM log_events WHERE chain_id = :c
 void demon_belief_forget(struct demon_store *store)
 {
 	struct demon_belief *belief = &store->belief;
-	struct demon_buf key = belief->memo.scope_key;
+	struct demon_buf ids = belief->memo.ids;
+	struct demon_buf subject = belief->memo.subject;
 
-	demon_buf_clear(&key);
-	*belief = (struct demon_belief){.memo.scope_key = key};
+	*belief = (struct demon_belief){.memo = {.ids = ids, .subject = subject}};
 }
 
 static enum demon_rc one_number(struct demon_store *store, const struct demon_sql *sql,
@@ -96,12 +96,13 @@ enum demon_rc demon_belief_tail(struct demon_store *store, enum demon_stream str
 	return rc;
 }
 
-uint64_t demon_belief_tick(struct demon_store *store)
+uint64_t demon_belief_tick(struct demon_store *store, demon_time *ret_now)
 {
 	struct demon_belief *belief = &store->belief;
 	demon_time now = store->env->now(store->env->ctx);
 	uint64_t wall = now > 0 ? (uint64_t)now << 16 : 0;
 
+	*ret_now = now;
 	belief->clock = wall > belief->clock ? wall : belief->clock + 1;
 	return belief->clock;
 }

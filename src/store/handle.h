@@ -14,20 +14,26 @@
 #include "store/write.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define DEMON_READERS_MAX 8
 #define DEMON_MEMO_TYPES  16
 
 struct demon_job;
 
-/** Callers that wait for their job (writer.c). */
+/**
+ * Callers that wait for their job (writer.c). Those of one batch sleep on one futex word, those of
+ * the next on the other, so that one system call wakes a whole batch and nobody else.
+ */
 struct demon_queue {
 	pthread_mutex_t lock;
-	pthread_cond_t turn;     /* a batch is over, or the leader is gone */
-	struct demon_job *first; /* waiting, in order */
+	struct demon_job *first; /* of the batch that is being gathered, in order */
 	struct demon_job **last;
 	size_t waiting;
 	bool led;
+	uint64_t batch;              /* number of the batch that is being gathered, from 1 */
+	_Atomic uint32_t word[2];    /* changes when batches of that parity have news */
+	_Atomic uint64_t offered[2]; /* number of the batch that is to find its leader, or 0 */
 };
 
 /** Read connections (readers.c). */
@@ -54,11 +60,12 @@ struct demon_tail {
 	unsigned char hash[DEMON_SHA256_LEN];
 };
 
-/** Dictionary numbers used lately, so that a busy run looks nothing up. */
+/** What was looked up, built and checked for the last run, so that a busy one costs it once. */
 struct demon_memo {
 	int64_t chain[DEMON_STREAM_COUNT]; /* 0: not known */
 	int64_t scope;                     /* 0: not known */
-	struct demon_buf scope_key;        /* subject, graph id and run origin of `scope` */
+	struct demon_buf ids;              /* tenant, ritual, run and run origin of `scope` */
+	struct demon_buf subject;          /* theirs */
 	struct {
 		char name[97];
 		int64_t id;
@@ -114,7 +121,8 @@ enum demon_rc demon_belief_tail(struct demon_store *store, enum demon_stream str
 				struct demon_tail **ret_tail, struct demon_err *err)
     demon_must_check;
 
-/** The next logical clock for an own event (docs/format.md §6). */
-uint64_t demon_belief_tick(struct demon_store *store);
+/** The next logical clock for an own event (docs/format.md §6), and the wall clock it is made of.
+ */
+uint64_t demon_belief_tick(struct demon_store *store, demon_time *ret_now);
 
 #endif

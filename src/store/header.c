@@ -173,7 +173,7 @@ enum demon_rc demon_event_hash(struct demon_sha256 *sha, const struct demon_even
 	return DEMON_OK;
 }
 
-static enum demon_rc check_ids(const struct demon_event *ev, struct demon_err *err)
+enum demon_rc demon_event_check_ids(const struct demon_event *ev, struct demon_err *err)
 {
 	bool ritual = ev->stream == DEMON_STREAM_RITUAL;
 	bool graph = ev->stream == DEMON_STREAM_GRAPH;
@@ -274,24 +274,14 @@ static enum demon_rc check_extra(const struct demon_event *ev, struct demon_err 
 	return DEMON_OK;
 }
 
-enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *err)
+enum demon_rc demon_event_check_rest(const struct demon_event *ev, struct demon_err *err)
 {
-	DEMON_BUF(subject, DEMON_SUBJECT_MAX);
-	enum demon_rc rc;
-
 	if (!demon_type_valid(ev->type))
 		return demon_err_set(err, DEMON_INVALID,
 				     "'%.100s' is not an event type like 'name:v1'",
 				     ev->type ? ev->type : "");
-	if ((rc = check_ids(ev, err)))
-		return rc;
-	demon_subject_build(ev, &subject);
-	if ((rc = demon_buf_rc(&subject, err)))
-		return demon_err_wrap(err, "subject");
-	if (!ev->subject || strcmp(subject.data, ev->subject) != 0)
-		return demon_err_set(err, DEMON_INVALID,
-				     "subject '%.100s' does not agree with the ids",
-				     ev->subject ? ev->subject : "");
+	if (ev->gate_id && !demon_id_valid(ev->gate_id))
+		return demon_id_check("gate id", ev->gate_id, err);
 	if (ev->ts < 0 || ev->ts >= TS_END)
 		return demon_err_set(err, DEMON_INVALID, "ts %" PRId64 " is out of range", ev->ts);
 	if (ev->clock >= (uint64_t)1 << 63)
@@ -303,4 +293,21 @@ enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *
 				     "sequence %" PRId64 " does not lie in its group",
 				     ev->sequence);
 	return check_extra(ev, err);
+}
+
+enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *err)
+{
+	DEMON_BUF(subject, DEMON_SUBJECT_MAX);
+	enum demon_rc rc;
+
+	if ((rc = demon_event_check_ids(ev, err)))
+		return rc;
+	demon_subject_build(ev, &subject);
+	if ((rc = demon_buf_rc(&subject, err)))
+		return demon_err_wrap(err, "subject");
+	if (!ev->subject || strcmp(subject.data, ev->subject) != 0)
+		return demon_err_set(err, DEMON_INVALID,
+				     "subject '%.100s' does not agree with the ids",
+				     ev->subject ? ev->subject : "");
+	return demon_event_check_rest(ev, err);
 }

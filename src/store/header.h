@@ -82,8 +82,13 @@ enum demon_rc demon_event_hash(struct demon_sha256 *sha, const struct demon_even
 
 /**
  * Whether @p ev holds to docs/format.md: ids, subject, type, group, limits, extra fields in order
- * and known (DEMON_NEWER for an unknown critical one). The payload is not looked at.
+ * and known (DEMON_NEWER for an unknown critical one). The payload is not looked at. The first
+ * looks at the ids only, the second at neither ids nor subject, the third at everything.
  */
+enum demon_rc demon_event_check_ids(const struct demon_event *ev, struct demon_err *err)
+    demon_must_check;
+enum demon_rc demon_event_check_rest(const struct demon_event *ev, struct demon_err *err)
+    demon_must_check;
 enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *err)
     demon_must_check;
 

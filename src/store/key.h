@@ -1,8 +1,8 @@
 /*
  * The key of this node's origin: FILE.key beside the database (docs/format.md §8).
  *
- * The file is written whole, flushed and renamed into place, 0600, before the database notes that it
- * has signed; so a note without a key can only mean that the key was lost.
+ * The file is written whole, flushed and renamed into place, 0600, before the database notes that
+ * it has signed; so a note without a key can only mean that the key was lost.
  */
 #ifndef DEMON_KEY_H
 #define DEMON_KEY_H

@@ -3,6 +3,7 @@
 #include "db/migrate.h"
 #include "handle.h"
 #include "identity.h"
+#include "subject.h"
 
 static enum demon_rc prepare(struct demon_store *store, const struct demon_options *options,
 			     struct demon_err *err)
@@ -25,10 +26,12 @@ static struct demon_store *allocate(const char *path)
 		return NULL;
 	store->scratch = (struct demon_buf){.data = demon_buf_empty};
 	store->extra = (struct demon_buf){.data = demon_buf_empty, .max = DEMON_HEADER_MAX};
-	store->belief.memo.scope_key = (struct demon_buf){.data = demon_buf_empty};
+	store->belief.memo.ids = (struct demon_buf){.data = demon_buf_empty};
+	store->belief.memo.subject =
+	    (struct demon_buf){.data = demon_buf_empty, .max = DEMON_SUBJECT_MAX};
 	store->queue.last = &store->queue.first;
+	store->queue.batch = 1;
 	(void)pthread_mutex_init(&store->queue.lock, NULL);
-	(void)pthread_cond_init(&store->queue.turn, NULL);
 	(void)pthread_mutex_init(&store->pool.lock, NULL);
 	(void)pthread_cond_init(&store->pool.returned, NULL);
 	(void)pthread_mutex_init(&store->claims.lock, NULL);
@@ -90,9 +93,9 @@ void demon_close(struct demon_store *store)
 	demon_sha256_free(store->sha);
 	demon_buf_done(&store->scratch);
 	demon_buf_done(&store->extra);
-	demon_buf_done(&store->belief.memo.scope_key);
+	demon_buf_done(&store->belief.memo.ids);
+	demon_buf_done(&store->belief.memo.subject);
 	(void)pthread_mutex_destroy(&store->queue.lock);
-	(void)pthread_cond_destroy(&store->queue.turn);
 	(void)pthread_mutex_destroy(&store->pool.lock);
 	(void)pthread_cond_destroy(&store->pool.returned);
 	(void)pthread_mutex_destroy(&store->claims.lock);

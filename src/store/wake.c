@@ -24,8 +24,7 @@ enum demon_rc demon_wake_open(const char *db_path, struct demon_wake *ret_wake,
 	if (wake.cancel < 0)
 		return demon_err_sys(err, DEMON_IO, errno, "cannot make an eventfd");
 	wake.watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (wake.watch >= 0 &&
-	    inotify_add_watch(wake.watch, path.data, IN_ATTRIB | IN_MODIFY) < 0) {
+	if (wake.watch >= 0 && inotify_add_watch(wake.watch, path.data, IN_ACCESS) < 0) {
 		(void)close(wake.watch);
 		wake.watch = -1;
 	}

@@ -1,7 +1,8 @@
 /*
  * Learning that somebody has committed, in this process or another.
  *
- * Every commit touches the lock file beside the database; a waiter watches that file with inotify.
+ * Every commit reads a byte of the lock file beside the database; a waiter watches that file with
+ * inotify.
  * Where no watch can be had, and behind each watch, a waiter looks again every second.
  */
 #ifndef DEMON_WAKE_H

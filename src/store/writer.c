@@ -2,7 +2,10 @@
 
 #include "base/fault.h"
 
-#include <string.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define WAITING_MAX 4096 /* callers in the queue */
 
@@ -131,32 +134,84 @@ static void lead(struct demon_store *store, struct demon_job *batch)
 	demon_lock_write_release(store->lock);
 }
 
-/* Takes all that wait. The queue is locked. */
+static void sleep_on(_Atomic uint32_t *word, uint32_t value)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void wake(_Atomic uint32_t *word, int count)
+{
+	(void)atomic_fetch_add(word, 1);
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/* Joins the batch that is being gathered. True: this caller leads it. */
+static bool enqueue(struct demon_queue *queue, struct demon_job *job, uint64_t *ret_batch)
+{
+	bool leads = !queue->led;
+
+	*queue->last = job;
+	queue->last = &job->next;
+	queue->waiting++;
+	queue->led = true;
+	*ret_batch = queue->batch;
+	return leads;
+}
+
+/* Waits until the job is done, or its batch has to be led: true. */
+static bool wait_turn(struct demon_queue *queue, struct demon_job *job, uint64_t batch)
+{
+	_Atomic uint32_t *word = &queue->word[batch % 2];
+
+	for (;;) {
+		uint32_t value = atomic_load(word);
+		uint64_t offer = batch;
+
+		if (atomic_load(&job->done))
+			return false;
+		if (atomic_compare_exchange_strong(&queue->offered[batch % 2], &offer, 0))
+			return true;
+		sleep_on(word, value);
+	}
+}
+
+/* Closes the batch: who comes from now on waits for the next. */
 static struct demon_job *take_all(struct demon_queue *queue)
 {
-	struct demon_job *batch = queue->first;
+	struct demon_job *batch;
 
+	(void)pthread_mutex_lock(&queue->lock);
+	batch = queue->first;
 	queue->first = NULL;
 	queue->last = &queue->first;
 	queue->waiting = 0;
+	queue->batch++;
+	(void)pthread_mutex_unlock(&queue->lock);
 	return batch;
 }
 
-/* Wakes the callers of a batch, and the next leader if somebody waits. The queue is locked. */
-static void hand_over(struct demon_queue *queue, struct demon_job *batch)
+/* Lets the next batch find its leader, then tells this one. */
+static void hand_over(struct demon_queue *queue, struct demon_job *jobs, uint64_t batch)
 {
-	struct demon_job *next;
+	bool more;
+	bool others = jobs->next != NULL;
 
-	for (struct demon_job *job = batch; job; job = next) {
-		next = job->next; /* a job that is done may vanish with its caller's stack */
-		job->done = true;
-		(void)pthread_cond_signal(&job->wake);
+	(void)pthread_mutex_lock(&queue->lock);
+	more = queue->first != NULL;
+	queue->led = more;
+	(void)pthread_mutex_unlock(&queue->lock);
+	if (more) {
+		atomic_store(&queue->offered[(batch + 1) % 2], batch + 1);
+		wake(&queue->word[(batch + 1) % 2], 1);
 	}
-	queue->led = queue->first != NULL;
-	if (queue->first) {
-		queue->first->leads = true;
-		(void)pthread_cond_signal(&queue->first->wake);
+	while (jobs) {
+		struct demon_job *next = jobs->next;
+
+		atomic_store(&jobs->done, true);
+		jobs = next;
 	}
+	if (others)
+		wake(&queue->word[batch % 2], INT_MAX);
 }
 
 enum demon_rc demon_store_write(struct demon_store *store, demon_job_fn *fn, void *ctx,
@@ -164,6 +219,8 @@ enum demon_rc demon_store_write(struct demon_store *store, demon_job_fn *fn, voi
 {
 	struct demon_queue *queue = &store->queue;
 	struct demon_job job = {.fn = fn, .ctx = ctx, .err = err};
+	uint64_t batch;
+	bool leads;
 
 	(void)pthread_mutex_lock(&queue->lock);
 	if (queue->waiting == WAITING_MAX) {
@@ -171,25 +228,13 @@ enum demon_rc demon_store_write(struct demon_store *store, demon_job_fn *fn, voi
 		return demon_err_set(err, DEMON_BUSY, "%d callers wait to write already",
 				     WAITING_MAX);
 	}
-	(void)pthread_cond_init(&job.wake, NULL);
-	*queue->last = &job;
-	queue->last = &job.next;
-	queue->waiting++;
-	if (!queue->led) {
-		queue->led = true;
-		job.leads = true;
-	}
-	while (!job.done && !job.leads)
-		(void)pthread_cond_wait(&job.wake, &queue->lock);
-	if (!job.done) {
-		struct demon_job *batch = take_all(queue);
-
-		(void)pthread_mutex_unlock(&queue->lock);
-		lead(store, batch);
-		(void)pthread_mutex_lock(&queue->lock);
-		hand_over(queue, batch);
-	}
+	leads = enqueue(queue, &job, &batch);
 	(void)pthread_mutex_unlock(&queue->lock);
-	(void)pthread_cond_destroy(&job.wake);
+	if (leads || wait_turn(queue, &job, batch)) {
+		struct demon_job *jobs = take_all(queue);
+
+		lead(store, jobs);
+		hand_over(queue, jobs, batch);
+	}
 	return job.rc;
 }
