@@ -137,7 +137,7 @@ DEMON_API enum demon_rc demon_heads(struct demon_store *store, bool sign, char *
  * @p lines are not heads. *ret_heads: how many were checked.
  */
 DEMON_API enum demon_rc demon_heads_check(struct demon_store *store, const char *lines, size_t len,
-					  int64_t *ret_heads,
-					  struct demon_err *err) demon_must_check;
+					  int64_t *ret_heads, struct demon_err *err)
+    demon_must_check;
 
 #endif

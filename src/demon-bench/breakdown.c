@@ -42,8 +42,8 @@ static double measure_hash(const struct demon_buf *buf)
 	struct demon_sha256 *sha = demon_sha256_new();
 	struct demon_event ev = {.stream = DEMON_STREAM_RITUAL,
 				 .group_count = 1,
-				 .subject = "demon.ritual.v1.default." PAYLOAD_RITUAL "." PAYLOAD_RUN
-					    ".events",
+				 .subject = "demon.ritual.v1.default." PAYLOAD_RITUAL
+					    "." PAYLOAD_RUN ".events",
 				 .type = "step.started:v1",
 				 .tenant_id = "default",
 				 .ritual_id = PAYLOAD_RITUAL,

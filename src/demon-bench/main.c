@@ -1,9 +1,10 @@
 /*
  * demon-bench: how fast the store is beside SQLite by itself.
  *
- * Each comparison runs both sides in turn, in many short slices, on databases with the same schema in
- * the same folder, and quotes the median of the ratios of neighbouring slices: what a noisy machine
- * leaves to trust. Absolute figures are medians, and belong to the machine they were taken on.
+ * Each comparison runs both sides in turn, in many short slices, on databases with the same schema
+ * in the same folder, and quotes the median of the ratios of neighbouring slices: what a noisy
+ * machine leaves to trust. Absolute figures are medians, and belong to the machine they were taken
+ * on.
  */
 #include "bare.h"
 #include "breakdown.h"
@@ -35,7 +36,7 @@ struct options {
 /* One comparison: slices of `ours` and `bare` in turn. */
 struct result {
 	const char *name;
-	double ours;  /* events a second */
+	double ours; /* events a second */
 	double bare;
 	double ratio;
 	char note[512];
@@ -163,8 +164,8 @@ static void print_text(const struct result *results, size_t count)
 {
 	(void)printf("%-18s %12s %12s %7s\n", "", "ours", "bare", "ratio");
 	for (size_t i = 0; i < count; i++)
-		(void)printf("%-18s %10.0f/s %10.0f/s %7.2f  %s\n", results[i].name, results[i].ours,
-			     results[i].bare, results[i].ratio, results[i].note);
+		(void)printf("%-18s %10.0f/s %10.0f/s %7.2f  %s\n", results[i].name,
+			     results[i].ours, results[i].bare, results[i].ratio, results[i].note);
 }
 
 /* Names in the order of their canonical keys. */
@@ -191,18 +192,20 @@ static void describe(struct result *results, size_t count, const struct breakdow
 		struct result *r = &results[i];
 
 		if (strcmp(r->name, "append_batch") == 0)
-			(void)snprintf(r->note, sizeof(r->note),
-				       "1000 events a transaction; per event: canonical form %.2f us, "
-				       "check %.2f us, header and hashes %.2f us, projection and "
-				       "dictionary the rest of %.2f us (bare %.2f us)",
-				       parts->write_us, parts->check_us, parts->hash_us,
-				       1e6 / r->ours, 1e6 / r->bare);
+			(void)snprintf(
+			    r->note, sizeof(r->note),
+			    "1000 events a transaction; per event: canonical form %.2f us, "
+			    "check %.2f us, header and hashes %.2f us, projection and "
+			    "dictionary the rest of %.2f us (bare %.2f us)",
+			    parts->write_us, parts->check_us, parts->hash_us, 1e6 / r->ours,
+			    1e6 / r->bare);
 		else if (strcmp(r->name, "append_concurrent") == 0)
-			(void)snprintf(r->note, sizeof(r->note),
-				       "%d callers, bare: %d rows a commit; %.1f times append_single; "
-				       "fdatasync of 4 KiB %.1f us",
-				       CALLERS, CALLERS, single_rate > 0 ? r->ours / single_rate : 0,
-				       fsync_us);
+			(void)snprintf(
+			    r->note, sizeof(r->note),
+			    "%d callers, bare: %d rows a commit; %.1f times append_single; "
+			    "fdatasync of 4 KiB %.1f us",
+			    CALLERS, CALLERS, single_rate > 0 ? r->ours / single_rate : 0,
+			    fsync_us);
 		else
 			(void)snprintf(r->note, sizeof(r->note),
 				       "one caller, one event a commit; fdatasync of 4 KiB %.1f us",
@@ -244,12 +247,10 @@ static const char usage[] =
 
 static bool parse(int argc, char **argv, struct options *options)
 {
-	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
-					      {"quick", no_argument, NULL, 'q'},
-					      {"dir", required_argument, NULL, 'd'},
-					      {"only", required_argument, NULL, 'o'},
-					      {"help", no_argument, NULL, 'h'},
-					      {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {
+	    {"json", no_argument, NULL, 'j'},      {"quick", no_argument, NULL, 'q'},
+	    {"dir", required_argument, NULL, 'd'}, {"only", required_argument, NULL, 'o'},
+	    {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -287,7 +288,8 @@ int main(int argc, char **argv)
 	}
 	(void)snprintf(dir, sizeof(dir), "%s/demon-bench-XXXXXX", options.dir);
 	if (!mkdtemp(dir)) {
-		(void)fprintf(stderr, "demon-bench: cannot make a folder in '%s': %s\n", options.dir,
+		(void)fprintf(stderr, "demon-bench: cannot make a folder in '%s': %s\n",
+			      options.dir,
 			      strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
 		return 1;
 	}

@@ -39,7 +39,8 @@ struct job {
 static enum demon_rc append(struct demon_write *w, void *ctx, struct demon_err *err)
 {
 	struct job *job = ctx;
-	struct demon_group group = {DEMON_STREAM_RITUAL, PAYLOAD_TS, job->records, job->count, NULL, 0};
+	struct demon_group group = {DEMON_STREAM_RITUAL, PAYLOAD_TS, job->records,
+				    job->count,          NULL,       0};
 
 	return demon_write_append(w, &group, NULL, err);
 }
