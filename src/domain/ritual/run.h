@@ -38,6 +38,9 @@ struct demon_run_options {
 	const json_t *input;   /* borrowed; NULL: none */
 	const char *requester; /* who asked for it; NULL: not recorded */
 	const char *source;    /* where the definition came from, e.g. a file name; NULL */
+	/* Hold the run for this process from its first event on, so that nobody takes it up before
+	 * demon_run_execute_watched() with `claimed`; that, or the store's end, lets it go. */
+	bool claim;
 };
 
 /**
@@ -67,6 +70,22 @@ enum demon_rc demon_run_execute(struct demon_store *store, const struct demon_ru
 				demon_run_listener_fn *listener, void *ctx,
 				struct demon_run_outcome *ret_outcome, struct demon_err *err)
     demon_must_check;
+
+/** What goes along with an execution; zero members: nothing. */
+struct demon_run_watch {
+	demon_run_listener_fn *listener;
+	/* Asked before each step starts; true: the run is left as it stands, for somebody to take
+	 * up. */
+	bool (*stop)(void *ctx);
+	void *ctx;
+	bool claimed; /* demon_run_start() has claimed the run for this caller */
+};
+
+/** As demon_run_execute(). DEMON_CANCELED: left because watch->stop said so. */
+enum demon_rc demon_run_execute_watched(struct demon_store *store, const struct demon_run_id *run,
+					const struct demon_run_watch *watch,
+					struct demon_run_outcome *ret_outcome,
+					struct demon_err *err) demon_must_check;
 
 /** Runs of this node that are Running and that nobody executes. *ret_runs is new: free() it. */
 enum demon_rc demon_run_orphans(struct demon_store *store, struct demon_run_id **ret_runs,

@@ -19,7 +19,20 @@ struct execution {
 	struct demon_run_journal journal;
 	const struct demon_env *env;
 	const struct demon_task *task; /* of the step in flight */
+	const struct demon_run_watch *watch;
 };
+
+/* Whether the run is to be left before its next step. */
+static bool is_stopped(const struct execution *x)
+{
+	return x->watch->stop && x->watch->stop(x->watch->ctx);
+}
+
+static enum demon_rc left(const struct execution *x, struct demon_err *err)
+{
+	return demon_err_set(err, DEMON_CANCELED, "run '%s' is left for later",
+			     x->state->id.run_id);
+}
 
 /* @p g with the start of @p step is durable: that step is in flight. */
 static enum demon_rc now_in_flight(struct execution *x, const struct demon_run_group *g,
@@ -201,6 +214,7 @@ static enum demon_rc complete(struct execution *x, struct demon_json_span output
 {
 	struct demon_run_state *state = x->state;
 	const struct demon_task *next = demon_flow_after(state->definition, state->reference);
+	bool stopped = next && is_stopped(x);
 	struct demon_run_step step;
 	DEMON_RUN_GROUP(g);
 	enum demon_rc rc;
@@ -209,9 +223,9 @@ static enum demon_rc complete(struct execution *x, struct demon_json_span output
 	demon_run_event_step_completed(&g, &state->step, output);
 	if (next) {
 		demon_run_event_transitioned(&g, state->name, next->name);
-		if ((rc = demon_run_step_make(&state->id, next, state->step.step_id + 1, &step,
-					      err)) ||
-		    (rc = demon_run_step_announce(&g, &step, next->with, err)))
+		if (!stopped && ((rc = demon_run_step_make(&state->id, next,
+							   state->step.step_id + 1, &step, err)) ||
+				 (rc = demon_run_step_announce(&g, &step, next->with, err))))
 			return rc;
 	} else {
 		demon_run_event_completed(&g, result);
@@ -223,7 +237,7 @@ static enum demon_rc complete(struct execution *x, struct demon_json_span output
 		return demon_err_set(err, DEMON_IO, "fault after the end of a step");
 	if (!next)
 		return now_ended(x, &g, DEMON_RUN_COMPLETED, err);
-	return now_in_flight(x, &g, next, &step, err);
+	return stopped ? left(x, err) : now_in_flight(x, &g, next, &step, err);
 }
 
 /* Runs the step in flight and journals how it ended. */
@@ -255,6 +269,8 @@ static enum demon_rc execute(struct execution *x, struct demon_err *err)
 
 	if (!demon_run_status_running(x->state->status))
 		return DEMON_OK;
+	if (is_stopped(x))
+		return left(x, err);
 	if ((rc = begin(x, err)))
 		return rc;
 	while (demon_run_status_running(x->state->status))
@@ -279,14 +295,17 @@ static enum demon_rc load(struct demon_store *store, const struct demon_run_id *
 }
 
 static enum demon_rc execute_claimed(struct demon_store *store, struct demon_run_state *state,
-				     demon_run_listener_fn *listener, void *ctx,
-				     struct demon_err *err)
+				     const struct demon_run_watch *watch, struct demon_err *err)
 {
 	const struct demon_run_id run = state->id;
 	struct execution x = {
 	    .state = state,
-	    .journal = {.store = store, .state = state, .listener = listener, .ctx = ctx},
+	    .journal = {.store = store,
+			.state = state,
+			.listener = watch->listener,
+			.ctx = watch->ctx},
 	    .env = demon_store_env(store),
+	    .watch = watch,
 	};
 	enum demon_rc rc;
 
@@ -298,9 +317,24 @@ static enum demon_rc execute_claimed(struct demon_store *store, struct demon_run
 	return rc;
 }
 
-enum demon_rc demon_run_execute(struct demon_store *store, const struct demon_run_id *run,
-				demon_run_listener_fn *listener, void *ctx,
-				struct demon_run_outcome *ret_outcome, struct demon_err *err)
+/* Executes a run that has not ended, as the one who holds it. */
+static enum demon_rc hold(struct demon_store *store, struct demon_run_state *state,
+			  const struct demon_run_watch *watch, struct demon_err *err)
+{
+	int64_t scope = state->scope;
+	enum demon_rc rc;
+
+	if (!watch->claimed && (rc = demon_store_claim(store, scope, err)))
+		return demon_err_wrap(err, "run '%s'", state->id.run_id);
+	rc = execute_claimed(store, state, watch, err);
+	demon_store_unclaim(store, scope);
+	return rc;
+}
+
+enum demon_rc demon_run_execute_watched(struct demon_store *store, const struct demon_run_id *run,
+					const struct demon_run_watch *watch,
+					struct demon_run_outcome *ret_outcome,
+					struct demon_err *err)
 {
 	DEMON_RUN_STATE(state);
 	enum demon_rc rc;
@@ -310,17 +344,18 @@ enum demon_rc demon_run_execute(struct demon_store *store, const struct demon_ru
 				     run->run_id);
 	if ((rc = load(store, run, false, &state, err)))
 		return rc;
-	if (!demon_run_status_ended(state.status)) {
-		int64_t scope = state.scope;
-
-		if (demon_store_claim(store, scope, err))
-			return demon_err_wrap(err, "run '%s'", run->run_id);
-		rc = execute_claimed(store, &state, listener, ctx, err);
-		demon_store_unclaim(store, scope);
-		if (rc)
-			return rc;
-	}
+	if (!demon_run_status_ended(state.status) && (rc = hold(store, &state, watch, err)))
+		return rc;
 	ret_outcome->status = state.status;
 	ret_outcome->terminal = demon_take(state.terminal);
 	return DEMON_OK;
+}
+
+enum demon_rc demon_run_execute(struct demon_store *store, const struct demon_run_id *run,
+				demon_run_listener_fn *listener, void *ctx,
+				struct demon_run_outcome *ret_outcome, struct demon_err *err)
+{
+	const struct demon_run_watch watch = {.listener = listener, .ctx = ctx};
+
+	return demon_run_execute_watched(store, run, &watch, ret_outcome, err);
 }

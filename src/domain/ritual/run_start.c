@@ -1,5 +1,7 @@
 #include "base/fault.h"
 #include "run_events.h"
+#include "run_state.h"
+#include "store/liveness.h"
 #include "store/readers.h"
 #include "store/store.h"
 #include "store/subject.h"
@@ -13,11 +15,26 @@ DEMON_SQL(sql_exists, "SELECT 1 FROM runs WHERE tenant_id = :tenant AND run_id =
 struct start {
 	struct demon_run_id *run;
 	const struct demon_group *group;
+	struct demon_store *store; /* to claim the run in; NULL: do not */
+	int64_t claimed;           /* liveness number that was taken; 0: none */
 };
+
+/* Before the commit, so that nobody sees the run without its executor. */
+static enum demon_rc claim(struct demon_write *w, struct start *s, struct demon_err *err)
+{
+	DEMON_RUN_STATE(state);
+	enum demon_rc rc;
+
+	if ((rc = demon_run_state_find(demon_write_db(w), s->run, &state, err)) ||
+	    (rc = demon_store_claim(s->store, state.scope, err)))
+		return rc;
+	s->claimed = state.scope;
+	return DEMON_OK;
+}
 
 static enum demon_rc start(struct demon_write *w, void *ctx, struct demon_err *err)
 {
-	const struct start *s = ctx;
+	struct start *s = ctx;
 	enum demon_rc rc;
 	bool row;
 	DEMON_STMT(q, demon_write_db(w), &sql_exists);
@@ -31,7 +48,9 @@ static enum demon_rc start(struct demon_write *w, void *ctx, struct demon_err *e
 	if (row)
 		return demon_err_set(err, DEMON_EXISTS, "run '%s' has been started already",
 				     s->run->run_id);
-	return demon_write_append(w, s->group, NULL, err);
+	if ((rc = demon_write_append(w, s->group, NULL, err)))
+		return rc;
+	return s->store ? claim(w, s, err) : DEMON_OK;
 }
 
 /* The ids of the run to start, but for its origin. */
@@ -77,7 +96,7 @@ enum demon_rc demon_run_start(struct demon_store *store, const struct demon_defi
 	struct demon_run_id run;
 	struct demon_json_span input = {0};
 	struct demon_group group = {.stream = DEMON_STREAM_RITUAL};
-	struct start s = {.run = &run, .group = &group};
+	struct start s = {.run = &run, .group = &group, .store = options->claim ? store : NULL};
 	DEMON_BUF(input_text, 0);
 	DEMON_RUN_GROUP(events);
 	enum demon_rc rc;
@@ -98,8 +117,11 @@ enum demon_rc demon_run_start(struct demon_store *store, const struct demon_defi
 	group.ts = events.ts;
 	group.records = events.records;
 	group.count = events.count;
-	if ((rc = demon_store_write(store, start, &s, err)))
+	if ((rc = demon_store_write(store, start, &s, err))) {
+		if (s.claimed)
+			demon_store_unclaim(store, s.claimed);
 		return rc;
+	}
 	if (DEMON_FAULT(RUN_STARTED))
 		return demon_err_set(err, DEMON_IO, "fault after the start of a run");
 	*ret_run = run;
