@@ -1,1 +1,0 @@
-typedef int demon_http_is_empty;
