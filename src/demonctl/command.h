@@ -1,0 +1,76 @@
+/*
+ * Commands of demonctl: one table, from which help, parsing and completion follow.
+ */
+#ifndef DEMON_COMMAND_H
+#define DEMON_COMMAND_H
+
+#include "base/base.h"
+#include "cli/opt.h"
+#include "cli/settings.h"
+
+#include <demon/store.h>
+
+/** One invocation. */
+struct demon_ctl {
+	const struct demon_command *command; /* the innermost one */
+	char path[64];                       /* its words, "runs list" */
+	struct demon_args args;
+	const char *const *words; /* arguments behind the command's words */
+	size_t word_count;
+	struct demon_settings settings;
+	struct demon_store *store; /* opened by demon_ctl_open, closed by main */
+	char hint[320];            /* printed under an error; empty: none */
+};
+
+typedef enum demon_rc demon_command_fn(struct demon_ctl *ctl, struct demon_err *err);
+
+#define DEMON_ANY_WORDS (-1)
+
+/** One command or subcommand; a table of them ends with a NULL name. */
+struct demon_command {
+	const char *name;
+	const char *summary;                     /* one line, lower case */
+	const char *arguments;                   /* for the usage line, "FILE"; "" */
+	const char *text;                        /* paragraphs of help; NULL: none */
+	const char *examples;                    /* lines without indentation; NULL for a group */
+	const struct demon_opt *options;         /* its own; NULL: none */
+	const struct demon_command *subcommands; /* NULL: it runs itself */
+	demon_command_fn *run;                   /* NULL: a group */
+	int min_words;
+	int max_words; /* or DEMON_ANY_WORDS */
+};
+
+extern const struct demon_command demon_commands[];
+
+/** A command by name in @p table, or NULL. */
+const struct demon_command *demon_command_find(const struct demon_command *table, const char *name);
+
+/**
+ * Opens the database that the settings name as ctl->store. @p create: make it, and the default
+ * folder, when missing; commands that only read do not.
+ */
+enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_err *err)
+    demon_must_check;
+
+/** Sets the line that follows the error message. */
+void demon_ctl_hint(struct demon_ctl *ctl, const char *fmt, ...) demon_printf_like(2, 3);
+
+demon_command_fn demon_command_run;
+demon_command_fn demon_command_batch;
+demon_command_fn demon_command_validate;
+demon_command_fn demon_command_runs_list;
+demon_command_fn demon_command_runs_show;
+demon_command_fn demon_command_runs_events;
+demon_command_fn demon_command_events_tail;
+demon_command_fn demon_command_export;
+demon_command_fn demon_command_import;
+demon_command_fn demon_command_heads;
+demon_command_fn demon_command_rebuild;
+demon_command_fn demon_command_digest;
+demon_command_fn demon_command_verify;
+demon_command_fn demon_command_status;
+demon_command_fn demon_command_doctor;
+demon_command_fn demon_command_completion;
+demon_command_fn demon_command_help;
+
+#endif

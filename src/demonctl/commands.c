@@ -1,0 +1,229 @@
+/*
+ * The command table of demonctl.
+ */
+#include "command.h"
+
+static const struct demon_opt run_options[] = {
+    {.name = "input", .value = "JSON|@FILE", .help = "input of the run; @- reads standard input"},
+    {.name = "param",
+     .value = "KEY=VALUE",
+     .many = true,
+     .help = "a member of the input, as a string"},
+    {.name = "run-id", .value = "ID", .help = "id of the run; default: a new UUID"},
+    {.name = "detach", .help = "print the run id; leave the run to the daemon, if there is one"},
+    {.name = "save",
+     .value = "DIR",
+     .source = 'd',
+     .help = "write the result envelope to DIR/result.json"},
+    {.name = NULL},
+};
+
+static const struct demon_opt batch_options[] = {
+    {.name = "save",
+     .value = "DIR",
+     .source = 'd',
+     .help = "write each terminal event to DIR/batch-NNN.result.json"},
+    {.name = NULL},
+};
+
+static const struct demon_opt runs_list_options[] = {
+    {.name = "status", .value = "STATUS", .help = "only runs of this status, e.g. Failed"},
+    {.name = "ritual", .value = "ID", .help = "only runs of this ritual"},
+    {.name = "since", .value = "TIME", .help = "started at or after: RFC 3339, a date, or 24h, 7d"},
+    {.name = "limit", .value = "N", .help = "at most so many; default 50"},
+    {.name = "cursor", .value = "CURSOR", .help = "go on where an earlier list ended"},
+    {.name = NULL},
+};
+
+static const struct demon_opt follow_options[] = {
+    {.name = "follow", .help = "wait for more, until the run has ended"},
+    {.name = NULL},
+};
+
+static const struct demon_opt tail_options[] = {
+    {.name = "follow", .help = "wait for more"},
+    {.name = "type",
+     .value = "TYPE",
+     .help = "only this type; a '*' at its end stands for the rest"},
+    {.name = "run", .value = "ID", .help = "only events of this run"},
+    {.name = "limit", .value = "N", .help = "begin with the last N; default 100"},
+    {.name = NULL},
+};
+
+static const struct demon_opt export_options[] = {
+    {.name = "to", .value = "FILE", .source = 'f', .help = "write to FILE instead of stdout"},
+    {.name = NULL},
+};
+
+static const struct demon_opt heads_options[] = {
+    {.name = "sign", .help = "sign this node's own; the first signature makes its key, FILE.key"},
+    {.name = NULL},
+};
+
+static const struct demon_opt verify_options[] = {
+    {.name = "heads",
+     .value = "FILE",
+     .source = 'f',
+     .help = "heads that were kept elsewhere: the log must still hold them"},
+    {.name = NULL},
+};
+
+static const struct demon_command runs_commands[] = {
+    {.name = "list",
+     .summary = "runs, newest first",
+     .arguments = "",
+     .text = "When there are more runs than asked for, a line on stderr has the cursor for the "
+	     "next\npage. With --json each line is {runId, ritualId, status, startedAt, endedAt,\n"
+	     "tenantId, ...}.",
+     .examples = "demonctl runs list\n"
+		 "demonctl runs list --status Failed --since 24h --json",
+     .options = runs_list_options,
+     .run = demon_command_runs_list},
+    {.name = "show",
+     .summary = "one run and its steps",
+     .arguments = "ID",
+     .examples = "demonctl runs show r-1\n"
+		 "demonctl runs show r-1 --json",
+     .run = demon_command_runs_show,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "events",
+     .summary = "the events of one run",
+     .arguments = "ID",
+     .examples = "demonctl runs events r-1\n"
+		 "demonctl runs events r-1 --follow --json",
+     .options = follow_options,
+     .run = demon_command_runs_events,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = NULL},
+};
+
+static const struct demon_command events_commands[] = {
+    {.name = "tail",
+     .summary = "the last events of the log",
+     .arguments = "",
+     .text = "With --json each line is an event as docs/format.md says, with its local seq.",
+     .examples = "demonctl events tail --limit 20\n"
+		 "demonctl events tail --follow --type 'ritual.*' --json",
+     .options = tail_options,
+     .run = demon_command_events_tail},
+    {.name = NULL},
+};
+
+const struct demon_command demon_commands[] = {
+    {.name = "run",
+     .summary = "run a ritual",
+     .arguments = "FILE",
+     .text = "The run goes on in this process; progress goes to stderr. stdout ends with the\n"
+	     "terminal event. A run that fails is exit status 1. With --detach only the run id is\n"
+	     "printed: the daemon of the node executes the run, or this process if there is none.",
+     .examples = "demonctl run examples/rituals/echo.yaml\n"
+		 "demonctl run deploy.yaml --input '{\"version\":\"1.2\"}' --param region=eu\n"
+		 "demonctl run deploy.yaml --run-id deploy-1 --save out --json",
+     .options = run_options,
+     .run = demon_command_run,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "batch",
+     .summary = "run a list of rituals in order",
+     .arguments = "FILE",
+     .text =
+	 "FILE is a YAML list of 'target: PATH'; paths are relative to the working folder. All\n"
+	 "files are checked before the first one runs; the batch stops at the first failure.",
+     .examples = "demonctl batch nightly.yaml\n"
+		 "demonctl batch nightly.yaml --save results",
+     .options = batch_options,
+     .run = demon_command_batch,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "validate",
+     .summary = "check rituals without running them",
+     .arguments = "FILE...",
+     .text = "Every problem is reported as FILE:LINE:COLUMN: text on stderr; with --json as\n"
+	     "{file, line, column, text} on stdout. Exit status 1 if there is one.",
+     .examples = "demonctl validate deploy.yaml\n"
+		 "demonctl validate --json rituals/*.yaml",
+     .run = demon_command_validate,
+     .min_words = 1,
+     .max_words = DEMON_ANY_WORDS},
+    {.name = "runs", .summary = "look at runs", .arguments = "", .subcommands = runs_commands},
+    {.name = "events",
+     .summary = "look at the log",
+     .arguments = "",
+     .subcommands = events_commands},
+    {.name = "export",
+     .summary = "the whole log as JSON lines",
+     .arguments = "",
+     .examples = "demonctl export > log.jsonl\n"
+		 "demonctl export --to log.jsonl",
+     .options = export_options,
+     .run = demon_command_export},
+    {.name = "import",
+     .summary = "take in events from JSON lines",
+     .arguments = "FILE|-",
+     .text =
+	 "Every hash is checked. Events that are here already have no effect. What came before\n"
+	 "a line that does not hold stays.",
+     .examples = "demonctl import log.jsonl\n"
+		 "demonctl --db a.db export | demonctl --db b.db import -",
+     .run = demon_command_import,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "heads",
+     .summary = "the last event of every chain",
+     .arguments = "",
+     .text = "Kept elsewhere, heads show later whether the end of a log was cut off.",
+     .examples = "demonctl heads --sign --json > heads.jsonl",
+     .options = heads_options,
+     .run = demon_command_heads},
+    {.name = "rebuild",
+     .summary = "drop every projection and replay the log",
+     .arguments = "",
+     .examples = "demonctl rebuild",
+     .run = demon_command_rebuild},
+    {.name = "digest",
+     .summary = "the state digest, its parts, and the positions it holds at",
+     .arguments = "",
+     .examples = "demonctl digest\n"
+		 "demonctl digest --json",
+     .run = demon_command_digest},
+    {.name = "verify",
+     .summary = "check hash chains, projections, schema and the file",
+     .arguments = "",
+     .text = "Exit status 7 on any damage; the message names the first one.",
+     .examples = "demonctl verify\n"
+		 "demonctl verify --heads heads.jsonl --json",
+     .options = verify_options,
+     .run = demon_command_verify},
+    {.name = "status",
+     .summary = "the node on one screen",
+     .arguments = "",
+     .examples = "demonctl status\n"
+		 "demonctl status --json",
+     .run = demon_command_status},
+    {.name = "doctor",
+     .summary = "every health check, with its remedy",
+     .arguments = "",
+     .text = "Exit status 1 if a check fails. The integrity check is the quick one; 'demonctl\n"
+	     "verify' is thorough.",
+     .examples = "demonctl doctor\n"
+		 "demonctl doctor --json",
+     .run = demon_command_doctor},
+    {.name = "completion",
+     .summary = "a completion script for a shell",
+     .arguments = "bash|zsh|fish",
+     .examples = "source <(demonctl completion bash)\n"
+		 "demonctl completion zsh > ~/.zfunc/_demonctl\n"
+		 "demonctl completion fish | source",
+     .run = demon_command_completion,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "help",
+     .summary = "help for a command",
+     .arguments = "[COMMAND [SUBCOMMAND]]",
+     .examples = "demonctl help runs list",
+     .run = demon_command_help,
+     .max_words = 2},
+    {.name = NULL},
+};

@@ -1,0 +1,226 @@
+#include "play.h"
+
+#include "base/json_member.h"
+#include "cli/file.h"
+#include "out.h"
+#include "store/liveness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What the progress lines need to remember. */
+struct progress {
+	const struct demon_settings *settings;
+	demon_ticks step_began;
+};
+
+static void add_member(struct demon_buf *out, const char *payload, size_t len, const char *key)
+{
+	DEMON_BUF(text, 0);
+
+	if (demon_json_span_str(demon_json_member(payload, len, key), &text))
+		demon_buf_add(out, text.data, text.len);
+}
+
+static void note_failure(struct progress *p, struct demon_json_span error, const char *name)
+{
+	DEMON_BUF(detail, 0);
+
+	if (error.at)
+		add_member(&detail, error.at, error.len, "detail");
+	demon_out_note(p->settings, "%s: failed: %s", name, detail.data);
+}
+
+/* One line for each event that tells a waiting person something. */
+static void show_progress(void *ctx, const char *type, const char *payload, size_t len)
+{
+	struct progress *p = ctx;
+	const struct demon_env *env = demon_env_real();
+	DEMON_BUF(name, 0);
+	DEMON_BUF(call, 0);
+
+	if (p->settings->quiet)
+		return;
+	add_member(&name, payload, len, "name");
+	if (strcmp(type, "step.started:v1") == 0) {
+		int64_t attempt = 1;
+
+		p->step_began = env->mono(env->ctx);
+		add_member(&call, payload, len, "call");
+		if (demon_json_span_i64(demon_json_member(payload, len, "attempt"), &attempt) &&
+		    attempt > 1)
+			demon_out_note(p->settings, "%s: %s, attempt %lld", name.data, call.data,
+				       (long long)attempt);
+		else
+			demon_out_note(p->settings, "%s: %s", name.data, call.data);
+	} else if (strcmp(type, "step.completed:v1") == 0) {
+		demon_out_note(p->settings, "%s: completed (%lld ms)", name.data,
+			       (long long)(env->mono(env->ctx) - p->step_began) / 1000);
+	} else if (strcmp(type, "step.failed:v1") == 0) {
+		note_failure(p, demon_json_member(payload, len, "error"), name.data);
+	}
+}
+
+static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *run,
+			     struct demon_run_outcome *outcome, struct demon_err *err)
+{
+	struct progress progress = {.settings = &ctl->settings};
+	struct demon_run_watch watch = {
+	    .listener = show_progress, .ctx = &progress, .claimed = true};
+
+	return demon_run_execute_watched(ctl->store, run, &watch, outcome, err);
+}
+
+/* The result envelope of a run that failed, from the error in its terminal event. */
+static json_t *failed_envelope(const json_t *event)
+{
+	json_t *error = json_object_get(event, "error");
+	json_t *title = json_object_get(error, "title");
+	json_t *type = json_object_get(error, "type");
+
+	return json_pack("{s:{s:b,s:{s:o,s:o,s:O*}}}", "result", "success", 0, "error", "code",
+			 type ? json_incref(type) : json_string("failed"), "message",
+			 title ? json_incref(title) : json_string("the run failed"), "details",
+			 error);
+}
+
+static enum demon_rc save(const struct demon_play *play, const char *terminal,
+			  struct demon_err *err)
+{
+	static const struct demon_json_limits limits = {.max_bytes = (size_t)1 << 20, .depth = 96};
+	DEMON_BUF(text, 0);
+	DEMON_NEW_FILE(file);
+	json_auto_t *event = NULL;
+	json_auto_t *envelope = NULL;
+	enum demon_rc rc;
+
+	if ((rc = demon_json_parse(terminal, strlen(terminal), &limits, &event, err)))
+		return rc;
+	if (play->save_event)
+		envelope = json_incref(event);
+	else if (json_object_get(event, "outputs"))
+		envelope = json_incref(json_object_get(event, "outputs"));
+	else
+		envelope = failed_envelope(event);
+	if (!envelope)
+		return demon_err_set(err, DEMON_NOMEM, "no memory for a result");
+	if ((rc = demon_json_pretty(envelope, &text, err)))
+		return rc;
+	if (!text.len || text.data[text.len - 1] != '\n')
+		demon_buf_char(&text, '\n');
+	if ((rc = demon_buf_rc(&text, err)) ||
+	    (rc = demon_new_file_begin(&file, play->save_path, err)) ||
+	    (rc = demon_new_file_add(&file, text.data, text.len, err)))
+		return rc;
+	return demon_new_file_commit(&file, err);
+}
+
+/* What the end of a run means for the program's exit. */
+static enum demon_rc judge(struct demon_ctl *ctl, const struct demon_run_id *run,
+			   const struct demon_run_outcome *outcome, struct demon_err *err)
+{
+	if (strcmp(outcome->status, "Completed") == 0)
+		return DEMON_OK;
+	if (strcmp(outcome->status, "Failed") == 0 && outcome->terminal) {
+		struct demon_json_span error =
+		    demon_json_member(outcome->terminal, strlen(outcome->terminal), "error");
+		DEMON_BUF(detail, 0);
+
+		if (error.at)
+			add_member(&detail, error.at, error.len, "detail");
+		return demon_err_set(err, DEMON_FAILED, "run '%s' failed: %s", run->run_id,
+				     detail.data);
+	}
+	if (strcmp(outcome->status, "Denied") == 0)
+		return demon_err_set(err, DEMON_DENIED, "run '%s' was denied", run->run_id);
+	if (strcmp(outcome->status, "Canceled") == 0)
+		return demon_err_set(err, DEMON_CANCELED, "run '%s' was canceled", run->run_id);
+	demon_ctl_hint(ctl, "'demonctl runs show %s' has its steps", run->run_id);
+	return demon_err_set(err, DEMON_FAILED, "run '%s' has not ended: it is %s", run->run_id,
+			     outcome->status);
+}
+
+static enum demon_rc finish(struct demon_ctl *ctl, const struct demon_play *play,
+			    const struct demon_run_id *run, const struct demon_run_outcome *outcome,
+			    struct demon_err *err)
+{
+	enum demon_rc rc;
+
+	if (outcome->terminal) {
+		if ((rc = demon_out_canonical(&ctl->settings, outcome->terminal,
+					      strlen(outcome->terminal), err)))
+			return rc;
+		(void)fflush(stdout);
+		if (play->save_path && (rc = save(play, outcome->terminal, err)))
+			return rc;
+	}
+	return judge(ctl, run, outcome, err);
+}
+
+static enum demon_rc print_id(struct demon_ctl *ctl, const struct demon_run_id *run,
+			      struct demon_err *err)
+{
+	enum demon_rc rc = DEMON_OK;
+
+	if (ctl->settings.json)
+		rc = demon_out_json(&ctl->settings, json_pack("{s:s}", "runId", run->run_id), err);
+	else
+		demon_out_line(run->run_id);
+	(void)fflush(stdout);
+	return rc;
+}
+
+/* Prints the id of a run that a daemon, if there is one, executes. */
+static enum demon_rc detach(struct demon_ctl *ctl, const struct demon_run_id *run, bool daemon,
+			    struct demon_err *err)
+{
+	struct demon_run_outcome outcome = {0};
+	enum demon_rc rc = print_id(ctl, run, err);
+
+	if (rc || daemon)
+		return rc;
+	if ((rc = execute(ctl, run, &outcome, err)) || (rc = judge(ctl, run, &outcome, err)))
+		demon_out_note(&ctl->settings, "%s", err->msg);
+	*ctl->hint = '\0';
+	free(outcome.terminal);
+	return DEMON_OK;
+}
+
+enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
+			 struct demon_err *err)
+{
+	bool daemon = play->detach && demon_store_claimed_elsewhere(ctl->store, 0);
+	struct demon_run_options options = play->options;
+	struct demon_run_outcome outcome = {0};
+	struct demon_run_id run;
+	enum demon_rc rc;
+
+	/* a reader of our output that goes away must not end a run in the middle of a step */
+	(void)signal(SIGPIPE, SIG_IGN);
+	options.claim = !daemon;
+	if ((rc = demon_run_start(ctl->store, play->definition, &options, &run, err)))
+		return rc;
+	demon_out_note(&ctl->settings, "run %s of ritual %s", run.run_id,
+		       play->definition->ritual_id);
+	if (play->detach)
+		return detach(ctl, &run, daemon, err);
+	rc = execute(ctl, &run, &outcome, err);
+	if (rc == DEMON_OK)
+		rc = finish(ctl, play, &run, &outcome, err);
+	free(outcome.terminal);
+	return rc;
+}
+
+enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *path,
+			      struct demon_definition **ret_definition, struct demon_err *err)
+{
+	struct demon_problems problems = {0};
+	enum demon_rc rc = demon_definition_load_file(path, ret_definition, &problems, err);
+
+	if (rc && problems.count > 1)
+		demon_ctl_hint(ctl, "%zu more problems: 'demonctl validate %s' lists all",
+			       problems.count - 1 + problems.dropped, path);
+	demon_problems_done(&problems);
+	return rc;
+}

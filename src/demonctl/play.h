@@ -1,0 +1,33 @@
+/*
+ * Playing one ritual in this process: start, progress on stderr, the terminal event on stdout.
+ */
+#ifndef DEMON_PLAY_H
+#define DEMON_PLAY_H
+
+#include "command.h"
+#include "domain/ritual/run.h"
+
+struct demon_play {
+	const struct demon_definition *definition;
+	struct demon_run_options options;
+	bool detach; /* print the run id and leave the rest to the daemon, if there is one */
+	const char *save_path; /* file for the result envelope; NULL: none */
+	bool save_event;       /* save the whole terminal event instead */
+};
+
+/**
+ * Starts the run and follows it to its end or first wait. The store is open. DEMON_FAILED,
+ * DEMON_DENIED or DEMON_CANCELED when the run ended so; DEMON_FAILED when it stopped before its
+ * end; with @p detach only what keeps it from starting is a failure.
+ */
+enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
+			 struct demon_err *err) demon_must_check;
+
+/**
+ * Loads a definition. The first problem is in @p err; a hint says how to see the others.
+ */
+enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *path,
+			      struct demon_definition **ret_definition, struct demon_err *err)
+    demon_must_check;
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * demonctl runs list, runs show.
+ */
+#include "base/bytes.h"
+#include "command.h"
+#include "domain/ritual/run.h"
+#include "out.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE     1000
+#define LIST_MAX 1000000
+
+/* RFC 3339, a date, or how long ago: 90s, 15m, 24h, 7d, 2w. */
+static enum demon_rc read_since(const char *text, demon_time *ret, struct demon_err *err)
+{
+	static const char units[] = "smhdw";
+	static const int64_t ms[] = {1000, 60000, 3600000, 86400000, 604800000};
+	const struct demon_env *env = demon_env_real();
+	char full[DEMON_RFC3339_LEN + 1];
+	struct demon_err ignored;
+	const char *unit;
+	char *end;
+	long long n;
+
+	if (demon_rfc3339_parse(text, ret, &ignored) == DEMON_OK)
+		return DEMON_OK;
+	(void)snprintf(full, sizeof(full), "%.10sT00:00:00Z", text);
+	if (strlen(text) == 10 && demon_rfc3339_parse(full, ret, &ignored) == DEMON_OK)
+		return DEMON_OK;
+	n = strtoll(text, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (end == text || !unit || end[1] || n < 0 || n > 100000)
+		return demon_err_set(err, DEMON_USAGE,
+				     "option '--since': '%.64s' is not a time (2026-01-31, "
+				     "2026-01-31T08:00:00Z) or an age (15m, 24h, 7d)",
+				     text);
+	*ret = env->now(env->ctx) - n * ms[unit - units];
+	return DEMON_OK;
+}
+
+static json_t *row_json(const struct demon_run_row *row)
+{
+	char origin[2 * DEMON_ORIGIN_LEN + 1];
+
+	demon_hex(row->origin, DEMON_ORIGIN_LEN, origin);
+	return json_pack("{s:o,s:s*,s:s,s:s,s:s,s:o,s:s,s:s,s:s*}", "endedAt",
+			 demon_out_time_json(row->ended_at), "errorType", row->error_type, "origin",
+			 origin, "ritualId", row->ritual_id, "runId", row->run_id, "startedAt",
+			 demon_out_time_json(row->started_at), "status", row->status, "tenantId",
+			 row->tenant_id, "version", row->version);
+}
+
+/* A page's receiver: prints JSON at once, collects a table otherwise. */
+struct list {
+	const struct demon_settings *settings;
+	struct demon_table table;
+	int64_t rows;
+};
+
+static enum demon_rc list_row(void *ctx, const struct demon_run_row *row, struct demon_err *err)
+{
+	struct list *list = ctx;
+
+	list->rows++;
+	if (list->settings->json)
+		return demon_out_json(list->settings, row_json(row), err);
+	demon_table_cell(&list->table, row->run_id);
+	demon_table_cell(&list->table, row->ritual_id);
+	demon_table_cell(&list->table, row->status);
+	demon_table_cell(&list->table, demon_out_time(row->started_at));
+	demon_table_cell(&list->table, demon_out_time(row->ended_at));
+	return DEMON_OK;
+}
+
+/* Pages until @p limit rows or the end. *cursor_new is replaced. */
+static enum demon_rc list_pages(struct demon_ctl *ctl, struct demon_run_filter *filter,
+				int64_t limit, struct list *list, char **cursor,
+				struct demon_err *err)
+{
+	do {
+		int64_t left = limit - list->rows;
+		char *next = NULL;
+		enum demon_rc rc;
+
+		filter->limit = (size_t)(left < PAGE ? left : PAGE);
+		filter->cursor = *cursor ? *cursor : filter->cursor;
+		if ((rc = demon_run_list(ctl->store, filter, list_row, list, &next, err)))
+			return rc;
+		free(*cursor);
+		*cursor = next;
+	} while (*cursor && list->rows < limit);
+	return DEMON_OK;
+}
+
+enum demon_rc demon_command_runs_list(struct demon_ctl *ctl, struct demon_err *err)
+{
+	static const char *const heads[] = {"RUN", "RITUAL", "STATUS", "STARTED", "ENDED", NULL};
+	const struct demon_settings *s = &ctl->settings;
+	demon_cleanup(demon_free_p) char *cursor = NULL;
+	struct list list = {.settings = s, .table = demon_table_begin(s, heads, 2)};
+	const char *since = demon_args_get(&ctl->args, "since");
+	int64_t limit = 50;
+	struct demon_run_filter filter = {
+	    .tenant_id = s->tenant.value,
+	    .status = demon_args_get(&ctl->args, "status"),
+	    .ritual_id = demon_args_get(&ctl->args, "ritual"),
+	    .cursor = demon_args_get(&ctl->args, "cursor"),
+	};
+	enum demon_rc rc;
+
+	if ((rc = demon_args_number(&ctl->args, "limit", 1, LIST_MAX, &limit, err)) ||
+	    (since && (rc = read_since(since, &filter.since, err))) ||
+	    (rc = demon_ctl_open(ctl, false, err)))
+		return rc;
+	rc = list_pages(ctl, &filter, limit, &list, &cursor, err);
+	if (rc == DEMON_INVALID)
+		err->rc = rc = DEMON_USAGE; /* a status or cursor that is none */
+	if (rc == DEMON_OK)
+		rc = demon_table_print(&list.table, err);
+	demon_table_done(&list.table);
+	if (rc == DEMON_OK && cursor)
+		demon_out_note(s, "more: --cursor %s", cursor);
+	return rc;
+}
+
+/* What `runs show` puts together. */
+struct show {
+	const struct demon_settings *settings;
+	json_t *run; /* with --json */
+	json_t *steps;
+	struct demon_table table;
+};
+
+static enum demon_rc show_row(void *ctx, const struct demon_run_row *row, struct demon_err *err)
+{
+	struct show *show = ctx;
+
+	if (show->settings->json) {
+		show->run = row_json(row);
+		return show->run ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "no memory");
+	}
+	demon_out_field("run", "%s", row->run_id);
+	demon_out_field("ritual", "%s%s%s", row->ritual_id, row->version ? " " : "",
+			row->version ? row->version : "");
+	demon_out_field("status", "%s", row->status);
+	demon_out_field("tenant", "%s", row->tenant_id);
+	demon_out_field("started", "%s", demon_out_time(row->started_at));
+	demon_out_field("ended", "%s", demon_out_time(row->ended_at));
+	if (row->error_type)
+		demon_out_field("error", "%s", row->error_type);
+	return DEMON_OK;
+}
+
+static enum demon_rc show_step(void *ctx, const struct demon_step_row *row, struct demon_err *err)
+{
+	struct show *show = ctx;
+	char number[24];
+
+	if (show->settings->json) {
+		json_t *step =
+		    json_pack("{s:I,s:s,s:o,s:s,s:s,s:o,s:s,s:I}", "attempt",
+			      (json_int_t)row->attempt, "call", row->call, "endedAt",
+			      demon_out_time_json(row->ended_at), "name", row->name, "reference",
+			      row->reference, "startedAt", demon_out_time_json(row->started_at),
+			      "status", row->status, "stepId", (json_int_t)row->step_id);
+
+		if (!step || json_array_append_new(show->steps, step))
+			return demon_err_set(err, DEMON_NOMEM, "no memory for a step");
+		return DEMON_OK;
+	}
+	(void)snprintf(number, sizeof(number), "%" PRId64, row->attempt);
+	demon_table_cell(&show->table, row->name);
+	demon_table_cell(&show->table, row->status);
+	demon_table_cell(&show->table, row->call);
+	demon_table_cell(&show->table, number);
+	demon_table_cell(&show->table, demon_out_time(row->started_at));
+	demon_table_cell(&show->table, demon_out_time(row->ended_at));
+	demon_table_cell(&show->table, row->reference);
+	return DEMON_OK;
+}
+
+static enum demon_rc show(struct demon_ctl *ctl, const struct demon_run_id *run, struct show *show,
+			  struct demon_err *err)
+{
+	enum demon_rc rc;
+
+	if ((rc = demon_run_get(ctl->store, run, show_row, show, err)) ||
+	    (rc = demon_run_steps(ctl->store, run, show_step, show, err)))
+		return rc;
+	if (!show->settings->json) {
+		if (show->table.count)
+			demon_out_line("");
+		return demon_table_print(&show->table, err);
+	}
+	if (!show->run || json_object_set(show->run, "steps", show->steps))
+		return demon_err_set(err, DEMON_NOMEM, "no memory for the run");
+	return demon_out_json(show->settings, json_incref(show->run), err);
+}
+
+enum demon_rc demon_command_runs_show(struct demon_ctl *ctl, struct demon_err *err)
+{
+	static const char *const heads[] = {"STEP",    "STATUS", "CALL",      "ATTEMPT",
+					    "STARTED", "ENDED",  "REFERENCE", NULL};
+	struct show s = {.settings = &ctl->settings,
+			 .steps = json_array(),
+			 .table = demon_table_begin(&ctl->settings, heads, 1)};
+	struct demon_run_id run;
+	enum demon_rc rc;
+
+	if ((rc = demon_ctl_open(ctl, false, err)) == DEMON_OK &&
+	    (rc = demon_run_find(ctl->store, ctl->settings.tenant.value, ctl->words[0], &run,
+				 err)) == DEMON_OK)
+		rc = show(ctl, &run, &s, err);
+	json_decref(s.run);
+	json_decref(s.steps);
+	demon_table_done(&s.table);
+	return rc;
+}

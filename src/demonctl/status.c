@@ -1,0 +1,135 @@
+/*
+ * demonctl status.
+ */
+#include "base/bytes.h"
+#include "base/json.h"
+#include "command.h"
+#include "domain/ritual/run_counts.h"
+#include "out.h"
+#include "store/liveness.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What one screen says. */
+struct status {
+	struct demon_node node;
+	char origin[2 * DEMON_ORIGIN_LEN + 1];
+	char epoch[2 * DEMON_EPOCH_LEN + 1];
+	int64_t events;
+	int64_t own; /* written by this node: not acknowledged as long as there is no mirror */
+	bool daemon;
+	json_t *runs;  /* owned: status -> number */
+	json_t *files; /* owned: name -> bytes */
+};
+
+static enum demon_rc add_count(void *ctx, const char *status, int64_t count, struct demon_err *err)
+{
+	if (json_object_set_new(ctx, status, json_integer(count)))
+		return demon_err_set(err, DEMON_NOMEM, "no memory for a count");
+	return DEMON_OK;
+}
+
+/* The sequence of a head is the number of events in its chain. */
+static enum demon_rc count_events(struct demon_store *store, struct status *st,
+				  struct demon_err *err)
+{
+	static const struct demon_json_limits limits = {.max_bytes = 4096, .depth = 2};
+	demon_auto_free char *lines = NULL;
+	enum demon_rc rc = demon_heads(store, false, &lines, err);
+
+	if (rc)
+		return rc;
+	for (const char *p = lines; *p;) {
+		size_t n = strcspn(p, "\n");
+		json_auto_t *head = NULL;
+		const char *origin;
+		int64_t sequence;
+
+		if ((rc = demon_json_parse(p, n, &limits, &head, err)))
+			return rc;
+		sequence = json_integer_value(json_object_get(head, "sequence"));
+		origin = json_string_value(json_object_get(head, "origin"));
+		st->events += sequence;
+		if (origin && strcmp(origin, st->origin) == 0)
+			st->own += sequence;
+		p += n + (p[n] == '\n');
+	}
+	return DEMON_OK;
+}
+
+static void measure(const char *db, const char *suffix, json_t *files, const char *name)
+{
+	DEMON_BUF(path, 0);
+	struct stat st;
+
+	demon_buf_fmt(&path, "%s%s", db, suffix);
+	if (stat(path.data, &st) == 0)
+		(void)json_object_set_new(files, name, json_integer((json_int_t)st.st_size));
+}
+
+static enum demon_rc gather(struct demon_ctl *ctl, struct status *st, struct demon_err *err)
+{
+	const char *db = ctl->settings.db.value;
+	enum demon_rc rc;
+
+	if (!st->runs || !st->files)
+		return demon_err_set(err, DEMON_NOMEM, "no memory for the status");
+	demon_node_get(ctl->store, &st->node);
+	demon_hex(st->node.origin, sizeof(st->node.origin), st->origin);
+	demon_hex(st->node.epoch, sizeof(st->node.epoch), st->epoch);
+	st->daemon = demon_store_claimed_elsewhere(ctl->store, 0);
+	measure(db, "", st->files, "database");
+	measure(db, "-wal", st->files, "wal");
+	if ((rc = count_events(ctl->store, st, err)))
+		return rc;
+	return demon_run_counts(ctl->store, ctl->settings.tenant.value, add_count, st->runs, err);
+}
+
+static enum demon_rc print(const struct demon_ctl *ctl, const struct status *st,
+			   struct demon_err *err)
+{
+	const struct demon_settings *s = &ctl->settings;
+	const json_t *value;
+	const char *key;
+
+	if (s->json)
+		return demon_out_json(
+		    s,
+		    json_pack("{s:i,s:i,s:b,s:s,s:s,s:I,s:O,s:s,s:s,s:[],s:I,s:O,s:s,s:s}",
+			      "acknowledged", 0, "confirmed", 0, "daemon", st->daemon, "database",
+			      s->db.value, "epoch", st->epoch, "events", (json_int_t)st->events,
+			      "files", st->files, "nodeId", st->node.label, "origin", st->origin,
+			      "peers", "pending", (json_int_t)st->own, "runs", st->runs, "tenantId",
+			      s->tenant.value, "version", DEMON_VERSION),
+		    err);
+	demon_out_field("node", "%s", st->node.label);
+	demon_out_field("origin", "%s", st->origin);
+	demon_out_field("epoch", "%s", st->epoch);
+	demon_out_field("database", "%s", s->db.value);
+	json_object_foreach(st->files, key, value) demon_out_field(
+	    "", "%s %" JSON_INTEGER_FORMAT " bytes", key, json_integer_value(value));
+	demon_out_field("daemon", st->daemon ? "running" : "not running");
+	demon_out_field("events", "%" PRId64, st->events);
+	demon_out_field("mirror", "none: %" PRId64 " own events pending", st->own);
+	demon_out_field("runs", "of tenant %s%s", s->tenant.value,
+			json_object_size(st->runs) ? "" : ": none");
+	json_object_foreach(st->runs, key, value)
+	    demon_out_field("", "%s %" JSON_INTEGER_FORMAT, key, json_integer_value(value));
+	return DEMON_OK;
+}
+
+enum demon_rc demon_command_status(struct demon_ctl *ctl, struct demon_err *err)
+{
+	struct status st = {.runs = json_object(), .files = json_object()};
+	enum demon_rc rc;
+
+	if ((rc = demon_ctl_open(ctl, false, err)) == DEMON_OK &&
+	    (rc = gather(ctl, &st, err)) == DEMON_OK)
+		rc = print(ctl, &st, err);
+	json_decref(st.runs);
+	json_decref(st.files);
+	return rc;
+}
