@@ -1,0 +1,172 @@
+"""Runs the programs as black boxes: what ships, from outside, in a folder of its own."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("DEMON_BUILD_DIR", os.path.join(SOURCE, "build/debug"))
+DEMONCTL = os.path.join(BUILD, "demonctl")
+DEMOND = os.path.join(BUILD, "demond")
+ECHO = os.path.join(SOURCE, "examples/rituals/echo.yaml")
+
+
+def wait_until(condition, what, limit=20):
+    """Polls until condition() is true and returns what it returned; fails after limit seconds."""
+    end = time.monotonic() + limit
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError("gave up waiting: " + what)
+        time.sleep(0.02)
+
+
+class Result:
+    """How a program ended and what it wrote."""
+
+    def __init__(self, status, out, err):
+        self.status = status
+        self.out = out
+        self.err = err
+
+    @property
+    def lines(self):
+        """stdout as JSON, one document a line: fails on anything else."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def json(self):
+        """stdout as exactly one JSON line."""
+        lines = self.lines
+        assert len(lines) == 1, self.out
+        return lines[0]
+
+
+class Case(unittest.TestCase):
+    """A test with a folder and a clean environment; what it starts, it ends."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="demon-test-")
+        os.chmod(self.dir, 0o755)
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.db = self.path("node.db")
+        self.env = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DEMON_", "NATS_")) and name != "NO_COLOR"
+        }
+        self.env.update({"HOME": self.path("home"), "DEMON_DB": self.db, "TZ": "UTC"})
+        os.mkdir(self.path("home"))
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def write(self, name, content):
+        path = self.path(name)
+        with open(path, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def start(self, *argv, **options):
+        """Starts a program; it is killed at the end of the test if it still runs."""
+        env = dict(self.env, **options.pop("env", {}))
+        process = subprocess.Popen(
+            argv,
+            env={name: value for name, value in env.items() if value is not None},
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            stdout=options.pop("stdout", subprocess.PIPE),
+            stderr=options.pop("stderr", subprocess.PIPE),
+            cwd=options.pop("cwd", self.dir),
+            text=True,
+            errors="replace",
+            **options,
+        )
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+        self.addCleanup(end)
+        return process
+
+    def run_program(self, *argv, status=0, input=None, timeout=120, **options):
+        if input is not None:
+            options["stdin"] = subprocess.PIPE
+        process = self.start(*argv, **options)
+        out, err = process.communicate(input=input, timeout=timeout)
+        if status is not None:
+            self.assertEqual(process.returncode, status, f"{argv}\n{out}\n{err}")
+        return Result(process.returncode, out, err)
+
+    def ctl(self, *args, **options):
+        """Runs demonctl; fails unless it ends with `status` (default 0; None: any)."""
+        return self.run_program(DEMONCTL, *args, **options)
+
+    def ritual(self, name, *states):
+        """Writes a ritual; each state is (name, command, further arguments of exec)."""
+        spec = {"id": name, "version": "1.0", "states": []}
+        for i, (state, command, more) in enumerate(states):
+            spec["states"].append(
+                {
+                    "name": state,
+                    "type": "task",
+                    "action": {
+                        "functionRef": {
+                            "refName": "exec",
+                            "arguments": dict({"command": command}, **more),
+                        }
+                    },
+                    "end": i + 1 == len(states),
+                }
+            )
+        return self.write(name + ".yaml", json.dumps(spec))
+
+    def sql(self, text, db=None):
+        connection = sqlite3.connect(f"file:{db or self.db}?mode=ro", uri=True)
+        try:
+            return connection.execute(text).fetchall()
+        finally:
+            connection.close()
+
+
+class Daemon:
+    """A running demond."""
+
+    def __init__(self, case, *args, **options):
+        self.case = case
+        self.log = case.path(f"demond-{time.monotonic_ns()}.log")
+        self.process = case.start(
+            DEMOND, "--listen", "127.0.0.1:0", "--log-file", self.log, *args, **options
+        )
+        self.url = wait_until(self._find_url, "demond to listen")
+
+    def _find_url(self):
+        if self.process.poll() is not None:
+            raise AssertionError("demond ended: " + self.process.communicate()[1])
+        found = re.search(r"listening on (http://\S+)", self.text())
+        return found and found.group(1)
+
+    def text(self):
+        if not os.path.exists(self.log):
+            return ""
+        with open(self.log, encoding="utf-8") as file:
+            return file.read()
+
+    def stop(self, sig=signal.SIGTERM, limit=10):
+        """Ends it and returns its exit status and the seconds it took."""
+        began = time.monotonic()
+        self.process.send_signal(sig)
+        self.process.communicate(timeout=limit)
+        return self.process.returncode, time.monotonic() - began
