@@ -291,7 +291,7 @@ enum demon_rc demon_rfc3339_parse(const char *text, demon_time *ret_t, struct de
 	if (!take_fraction(&p, &ms) || !take_offset(&p, &offset) || *p)
 		goto bad;
 	*ret_t = ((days_from_civil(v[0], v[1], v[2]) * 24 + v[3]) * 60 + v[4] - offset) * 60000 +
-		 v[5] * 1000 + ms;
+		 (demon_time)v[5] * 1000 + ms;
 	return DEMON_OK;
 bad:
 	return demon_err_set(err, DEMON_INVALID, "'%.40s' is not a time as in RFC 3339", text);

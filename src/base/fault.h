@@ -46,7 +46,7 @@ bool demon_fault_hit(enum demon_fault point);
 #define DEMON_FAULT(point) demon_fault_hit(DEMON_FAULT_##point)
 
 /** Arms @p point to trigger once, at its @p nth passing from now (1: the next). Any thread. */
-void demon_fault_arm(enum demon_fault point, unsigned nth, bool kill);
+void demon_fault_arm(enum demon_fault point, unsigned nth, bool die);
 
 /** Disarms everything; returns how often the armed point has triggered since it was armed. */
 unsigned demon_fault_disarm(void);

@@ -2,13 +2,14 @@
  * libyaml is a YAML 1.1 parser; it is used for structure only, as a source of events. Meaning, by
  * the 1.2 core schema, and every limit are decided here.
  */
-#include "yaml.h"
+#include "base/yaml.h"
 
 #include "buf.h"
 #include "json.h"
 #include "json_text.h"
 #include "yaml_scalar.h"
 
+#include <assert.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -167,7 +168,7 @@ static enum demon_rc add_item(struct reader *r, struct open *to, struct demon_ya
 {
 	if (to->count == to->cap) {
 		size_t cap = to->cap ? to->cap * 2 : 8;
-		struct demon_yaml_node **items = demon_realloc(to->items, cap, sizeof(*items));
+		struct demon_yaml_node **items = demon_realloc(to->items, cap, sizeof(void *));
 
 		if (!items)
 			return no_memory(r);
@@ -212,6 +213,7 @@ static enum demon_rc open_collection(struct reader *r, enum demon_yaml_kind kind
 	struct demon_yaml_node *node;
 	enum demon_rc rc;
 
+	assert(r->stack);
 	if (top(r) && top(r)->node->kind == DEMON_YAML_MAPPING && !top(r)->key)
 		return at(r, mark, DEMON_INVALID, "a key has to be a string");
 	if (r->depth == r->limits->depth)
@@ -220,20 +222,23 @@ static enum demon_rc open_collection(struct reader *r, enum demon_yaml_kind kind
 	if ((rc = place(r, kind, mark, &node)))
 		return rc;
 	r->stack[r->depth++] = (struct open){.node = node};
-	if (kind == DEMON_YAML_MAPPING && !(top(r)->seen = json_object()))
-		return no_memory(r);
+	if (kind == DEMON_YAML_MAPPING) {
+		r->stack[r->depth - 1].seen = json_object();
+		if (!r->stack[r->depth - 1].seen)
+			return no_memory(r);
+	}
 	return DEMON_OK;
 }
 
 static enum demon_rc close_collection(struct reader *r)
 {
-	struct open *o = top(r);
-	struct demon_yaml_node **items = allocate(r->doc, o->count * sizeof(*items));
+	struct open *o = &r->stack[r->depth - 1];
+	struct demon_yaml_node **items = allocate(r->doc, o->count * sizeof(void *));
 
 	if (!items)
 		return no_memory(r);
 	if (o->count)
-		memcpy(items, o->items, o->count * sizeof(*items));
+		memcpy(items, o->items, o->count * sizeof(void *));
 	o->node->items = items;
 	o->node->count = o->count;
 	free(o->items);
@@ -302,7 +307,7 @@ static enum demon_rc scalar_value(struct reader *r, const yaml_event_t *e, json_
 		return *ret_json ? DEMON_OK
 				 : at(r, e->start_mark, DEMON_INVALID, "not a valid string");
 	}
-	if ((rc = demon_yaml_resolve(text, len, ret_json, r->err)))
+	if (demon_yaml_resolve(text, len, ret_json, r->err))
 		return demon_err_wrap(r->err, "%s:%zu:%zu", r->name, e->start_mark.line + 1,
 				      e->start_mark.column + 1);
 	if (tag && !has_tagged_kind(*ret_json, tag)) {

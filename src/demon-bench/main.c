@@ -253,6 +253,7 @@ static bool parse(int argc, char **argv, struct options *options)
 	    {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
 	int c;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no threads yet */
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'j':
@@ -269,7 +270,7 @@ static bool parse(int argc, char **argv, struct options *options)
 			break;
 		case 'h':
 			(void)fputs(usage, stdout);
-			exit(0);
+			exit(0); /* NOLINT(concurrency-mt-unsafe): no threads yet */
 		default:
 			return false;
 		}
@@ -289,11 +290,11 @@ int main(int argc, char **argv)
 	(void)snprintf(dir, sizeof(dir), "%s/demon-bench-XXXXXX", options.dir);
 	if (!mkdtemp(dir)) {
 		(void)fprintf(stderr, "demon-bench: cannot make a folder in '%s': %s\n",
-			      options.dir,
-			      strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
+			      options.dir, strerrordesc_np(errno));
 		return 1;
 	}
 	run(&options, dir);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the threads have ended */
 	(void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	return 0;
 }

@@ -149,10 +149,8 @@ static enum demon_rc intern(struct demon_store *store, const struct demon_event 
 static enum demon_rc apply(struct demon_store *store, const struct demon_event *ev,
 			   struct demon_err *err)
 {
-	enum demon_rc rc;
-
 	for (const struct demon_projection *const *p = store->projections; p && *p; p++)
-		if ((rc = (*p)->apply(store->writer, ev, err)))
+		if ((*p)->apply(store->writer, ev, err))
 			return demon_err_wrap(err, "%s", (*p)->name);
 	if (DEMON_FAULT(APPEND_APPLIED))
 		return demon_err_set(err, DEMON_IO, "fault after the projections");
@@ -229,7 +227,7 @@ static enum demon_rc check(struct demon_store *store, struct demon_event *ev, bo
 		store->belief.memo.scope = 0;
 		demon_buf_clear(subject);
 		demon_subject_build(ev, subject);
-		if ((rc = demon_buf_rc(subject, err)))
+		if (demon_buf_rc(subject, err))
 			return demon_err_wrap(err, "subject");
 	}
 	ev->subject = subject->data;
@@ -276,7 +274,6 @@ enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group
 {
 	struct demon_receipt receipt = {0};
 	size_t bytes = 0;
-	enum demon_rc rc;
 
 	if (group->count < 1 || group->count > GROUP_MAX)
 		return demon_err_set(err, group->count ? DEMON_TOOBIG : DEMON_INVALID,
@@ -288,7 +285,7 @@ enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group
 		return demon_err_set(err, DEMON_TOOBIG, "a group of %zu bytes; the limit is %zu",
 				     bytes, GROUP_BYTES_MAX);
 	for (size_t i = 0; i < group->count; i++)
-		if ((rc = append_one(w->store, group, i, &receipt, err)))
+		if (append_one(w->store, group, i, &receipt, err))
 			return demon_err_wrap(err, "event '%.100s'",
 					      group->records[i].type ? group->records[i].type : "");
 	if (ret_last)

@@ -6,6 +6,7 @@
 #include "readers.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FIRST_LINE "demon-digest 1\n"
@@ -136,27 +137,31 @@ static enum demon_rc count_events(struct demon_db *db, int64_t *ret, struct demo
 	return rc;
 }
 
+/* Copies the word at *at to @p out and moves *at behind it and what separates it from the next. */
+static void take_word(const char **at, char *out, size_t size)
+{
+	size_t n = strcspn(*at, " \n");
+
+	(void)snprintf(out, size, "%.*s", (int)n, *at);
+	*at += n + 1;
+}
+
 /* "origin/epoch/stream": {"hash":…,"sequence":…} from each head line */
 static void write_heads(struct demon_jw *w, const char *lines)
 {
 	struct demon_jw heads = demon_jw_object(w, "heads");
-	char origin[33];
-	char epoch[17];
-	char stream[8];
-	char hash[65];
-	int64_t sequence;
-	char name[64];
 
-	for (const char *p = lines; *p; p = strchr(p, '\n') + 1) {
-		if (sscanf(p, "head %32s %16s %7s %" SCNd64 " %64s", origin, epoch,
-			   stream, /* NOLINT */
-			   &sequence, hash) != 5)
-			break;
-		(void)snprintf(name, sizeof(name), "%s/%s/%s", origin, epoch, stream);
-		struct demon_jw head = demon_jw_object(&heads, name);
+	while (*lines) {
+		char words[6][66]; /* head, origin, epoch, stream, sequence, hash */
+		char name[66 * 3];
+		struct demon_jw head;
 
-		demon_jw_str(&head, "hash", hash);
-		demon_jw_i64(&head, "sequence", sequence);
+		for (size_t i = 0; i < 6; i++)
+			take_word(&lines, words[i], sizeof(words[i]));
+		(void)snprintf(name, sizeof(name), "%s/%s/%s", words[1], words[2], words[3]);
+		head = demon_jw_object(&heads, name);
+		demon_jw_str(&head, "hash", words[5]);
+		demon_jw_i64(&head, "sequence", strtoll(words[4], NULL, 10));
 		demon_jw_end(&head);
 	}
 	demon_jw_end(&heads);

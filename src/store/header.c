@@ -303,7 +303,7 @@ enum demon_rc demon_event_check(const struct demon_event *ev, struct demon_err *
 	if ((rc = demon_event_check_ids(ev, err)))
 		return rc;
 	demon_subject_build(ev, &subject);
-	if ((rc = demon_buf_rc(&subject, err)))
+	if (demon_buf_rc(&subject, err))
 		return demon_err_wrap(err, "subject");
 	if (!ev->subject || strcmp(subject.data, ev->subject) != 0)
 		return demon_err_set(err, DEMON_INVALID,

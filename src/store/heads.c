@@ -196,7 +196,7 @@ enum demon_rc demon_heads_check(struct demon_store *store, const char *lines, si
 		const char *end = memchr(lines + at, '\n', len - at);
 		size_t line_len = end ? (size_t)(end - lines) - at : len - at;
 
-		if (line_len && (rc = check_line(loan.db, lines + at, line_len, err)))
+		if (line_len && check_line(loan.db, lines + at, line_len, err))
 			return demon_err_wrap(err, "line %" PRId64, n);
 		*ret_heads += line_len != 0;
 		at += line_len + 1;

@@ -119,11 +119,10 @@ static enum demon_rc add_ref(const json_t *json, const char *key, unsigned char 
 			     struct demon_buf *extra, struct demon_err *err)
 {
 	struct demon_event_ref ref;
-	enum demon_rc rc;
 
 	if (!json)
 		return DEMON_OK;
-	if ((rc = read_ref(json, &ref, err)))
+	if (read_ref(json, &ref, err))
 		return demon_err_wrap(err, "'%s'", key);
 	demon_header_ref(extra, tag, &ref);
 	return DEMON_OK;
@@ -408,7 +407,7 @@ static enum demon_rc import_lines(struct demon_store *store, struct lines *lines
 		if (!text)
 			break;
 		ret->lines++;
-		if (len && (rc = add_line(store, batch, text, len, ret, err))) {
+		if (len && add_line(store, batch, text, len, ret, err)) {
 			struct demon_err ignored;
 
 			/* the groups before the bad line's are good */
@@ -433,8 +432,8 @@ enum demon_rc demon_import(struct demon_store *store, demon_read_fn *read, void 
 	enum demon_rc rc;
 
 	*ret = (struct demon_imported){0};
-	lines.buf =
-	    (struct demon_buf){.data = demon_buf_empty, .max = DEMON_JSONL_LINE_MAX + 2 * 65536};
+	lines.buf = (struct demon_buf){.data = demon_buf_empty,
+				       .max = DEMON_JSONL_LINE_MAX + (size_t)131072};
 	batch.items = demon_calloc(batch.cap, sizeof(*batch.items));
 	if (!batch.items)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for an import");

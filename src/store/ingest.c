@@ -203,7 +203,7 @@ static enum demon_rc insert(struct demon_store *store, const struct demon_event 
 	if (ev.clock > store->belief.clock)
 		store->belief.clock = ev.clock;
 	for (const struct demon_projection *const *p = store->projections; p && *p; p++)
-		if ((rc = (*p)->apply(store->writer, &ev, err)))
+		if ((*p)->apply(store->writer, &ev, err))
 			return demon_err_wrap(err, "%s", (*p)->name);
 	return DEMON_OK;
 }

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -80,8 +79,10 @@ static enum demon_rc write_all(const char *path, const char *text, size_t len,
 /* Makes the name of a file durable. */
 static enum demon_rc sync_folder(const char *path, struct demon_err *err)
 {
-	demon_auto_free char *copy = demon_strdup(path);
-	int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	const char *slash = strrchr(path, '/');
+	demon_auto_free char *folder =
+	    slash ? demon_strndup(path, (size_t)(slash - path) + 1) : demon_strdup(".");
+	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	bool good = fd >= 0 && fsync(fd) == 0;
 	int sys = errno;
 

@@ -10,10 +10,8 @@ DEMON_SQL(sql_batch, "SELECT " DEMON_LOG_COLUMNS DEMON_LOG_TABLES
 static enum demon_rc apply(struct demon_store *store, struct demon_db *to,
 			   const struct demon_event *ev, struct demon_err *err)
 {
-	enum demon_rc rc;
-
 	for (const struct demon_projection *const *p = store->projections; p && *p; p++)
-		if ((rc = (*p)->apply(to, ev, err)))
+		if ((*p)->apply(to, ev, err))
 			return demon_err_wrap(err, "%s: event %lld", (*p)->name,
 					      (long long)ev->seq);
 	return DEMON_OK;

@@ -15,9 +15,7 @@ struct demon_job {
 	void *ctx;
 	struct demon_err *err; /* the caller's */
 	enum demon_rc rc;
-	bool done;
-	bool leads; /* the former leader has handed over */
-	pthread_cond_t wake;
+	_Atomic bool done;      /* set last: the caller may leave as soon as it is */
 	struct demon_job *next; /* in the queue, then in the batch */
 };
 
