@@ -178,9 +178,8 @@ static void load_version(struct seed *s, struct demon_value root)
 	if (!require(s, root, "version", &v))
 		return;
 	if (json_is_number(v.json))
-		demon_loader_problem(s->loader, v,
-				     "version: expected a string, found %s: put it in quotes",
-				     demon_value_describe(v));
+		demon_loader_problem(
+		    s->loader, v, "version: expected a string, found a number: put it in quotes");
 	else
 		s->loader->definition->version = line_of(s, v, "version");
 }
