@@ -5,11 +5,11 @@ help:
 	@echo 'make dev          install what is missing, build, start a node, run the first ritual'
 	@echo 'make stop         stop what make dev started'
 	@echo 'make test         install what is missing, build, run every test'
-	@echo 'make check        the sanitizers, clang-tidy and the layout, beyond make test'
+	@echo 'make check        tests under debug, TSan and release; clang-tidy; layout'
 	@echo 'make bench        the store beside SQLite by itself'
-	@echo 'make fuzz         fuzz the parsers, FUZZ_SECONDS each (60)'
-	@echo 'make soak         kill, restart and verify, SOAK_SECONDS long (600)'
-	@echo 'make chroot-test  make dev and make test in a fresh Debian 12'
+	@echo 'make fuzz         fuzz each parser for FUZZ_SECONDS (60)'
+	@echo 'make soak         kill, restart and verify for SOAK_SECONDS (600)'
+	@echo 'make chroot-test  make dev and make test in a fresh Debian 12 (as root)'
 	@echo 'make clean        remove build/'
 
 dev:
@@ -25,10 +25,7 @@ check:
 	@tools/check
 
 bench:
-	@tools/setup --quiet build
-	@cmake --preset release > /dev/null
-	@cmake --build build/release --target demon-bench > /dev/null
-	@build/release/demon-bench
+	@tools/bench
 
 fuzz:
 	@tools/fuzz

@@ -1,58 +1,77 @@
-# Processes that make dev starts. Each has a line in .demon/NAME.pid: process id, start time of the
-# process, address. A process is ours only if its start time is still the same: ids are used again.
+# shellcheck shell=sh
+# Processes that make dev starts. Each has a line in .demon/NAME.pid: process id, start time, address,
+# program. Process ids are used again: one is ours only if start time and program are still the same.
 
+# Field 22 of /proc/PID/stat, behind the name in parentheses.
 started_at() {
-	# field 22 of /proc/PID/stat, behind the name in parentheses
 	sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | cut -d' ' -f20
 }
 
+#	remember NAME PID ADDRESS PROGRAM
 remember() {
-	printf '%s %s %s\n' "$2" "$(started_at "$2")" "$4" > ".demon/$1.pid"
+	(umask 077 && printf '%s %s %s %s\n' "$2" "$(started_at "$2")" "$3" "$4" > ".demon/$1.pid")
 }
 
-is_running() {
-	[ -f ".demon/$1.pid" ] || return 1
-	read -r pid since _ < ".demon/$1.pid"
-	[ -n "$since" ] && [ "$(started_at "$pid")" = "$since" ] &&
-		[ "$(sed 's/.*) //' "/proc/$pid/stat" | cut -c1)" != Z ]
+pid_of() {
+	cut -d' ' -f1 ".demon/$1.pid"
 }
 
-address() {
+address_of() {
 	cut -d' ' -f3 ".demon/$1.pid"
 }
 
-# The port that is asked for, or the next free one on loopback.
-free_port() {
-	port=$1
-	while ss_has "$port"; do port=$((port + 1)); done
-	echo "$port"
+# True while the process that was started runs, whatever program it has become by now.
+is_alive() {
+	[ -f ".demon/$1.pid" ] || return 1
+	read -r pid since _ < ".demon/$1.pid" || return 1
+	[ -n "$since" ] && [ "$(started_at "$pid")" = "$since" ] &&
+		[ "$(sed 's/.*) //' "/proc/$pid/stat" 2> /dev/null | cut -c1)" != Z ]
 }
 
-ss_has() {
-	grep -qi "0100007F:$(printf %04X "$1") \|00000000:$(printf %04X "$1") " /proc/net/tcp
+# True while it runs and is the program that was started; the file may have been built anew since.
+is_running() {
+	is_alive "$1" || return 1
+	read -r pid _ _ program < ".demon/$1.pid"
+	exe=$(readlink "/proc/$pid/exe") || return 1
+	[ "${exe% (deleted)}" = "$program" ]
 }
 
-# True when an HTTP GET of a loopback address answers 200.
-answers() {
-	rest=${1#http://}
-	host=${rest%%/*}
-	reply=$(exec 2> /dev/null; http_get "${host%:*}" "${host#*:}" "/${rest#*/}") || return 1
-	case $reply in *" 200 "*) return 0 ;; esac
+# True when the program file was replaced after the process began.
+is_outdated() {
+	case $(readlink "/proc/$(pid_of "$1")/exe") in *' (deleted)') return 0 ;; esac
 	return 1
 }
 
-http_get() {
-	if command -v curl > /dev/null; then
-		curl -s -i --max-time 2 "http://$1:$2$3" | head -n 1
-	elif command -v python3 > /dev/null; then
-		python3 - "$1" "$2" "$3" <<'PY'
-import http.client, sys
-c = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=2)
-c.request("GET", sys.argv[3])
-print("HTTP/1.1", c.getresponse().status, "")
-PY
-	else
-		# a shell with network redirections, which Debian always has
-		bash -c 'exec 3<> "/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$3" >&3 && head -n 1 <&3' - "$1" "$2" "$3"
+# Ends a process of ours and waits for it: up to 15 s for it to end by itself.
+end() {
+	if is_running "$1"; then
+		pid=$(pid_of "$1")
+		kill -TERM "$pid"
+		tries=0
+		while is_alive "$1" && [ $tries -lt 150 ]; do
+			tries=$((tries + 1))
+			sleep 0.1
+		done
+		if is_alive "$1"; then
+			echo "$1 ($pid) did not end in 15 s: killed" >&2
+			kill -KILL "$pid"
+			while is_alive "$1"; do sleep 0.1; done
+		fi
+		echo "stopped $1 ($pid)"
 	fi
+	rm -f ".demon/$1.pid"
+}
+
+# True when some process listens on this port, on any address.
+is_taken() {
+	awk -v port="$(printf %04X "$1")" '
+		{ split($2, local, ":"); if ($4 == "0A" && local[2] == port) found = 1 }
+		END { exit !found }' /proc/net/tcp /proc/net/tcp6 2> /dev/null
+}
+
+# The port that is asked for, or the next one that is free.
+free_port() {
+	port=$1
+	while is_taken "$port"; do port=$((port + 1)); done
+	echo "$port"
 }
