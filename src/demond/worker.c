@@ -29,8 +29,7 @@ struct demon_workers {
 	struct shunned shunned[SHUNNED_MAX];
 	size_t next_shunned;
 	size_t running;
-	struct demon_reader *readers[WORKERS_MAX]; /* owned; NULL: a thread that did not start */
-	pthread_t threads[WORKERS_MAX];
+	struct demon_reader *readers[WORKERS_MAX]; /* owned; one a thread */
 	size_t count;
 };
 
@@ -155,6 +154,7 @@ static void work(struct worker *worker)
 	}
 }
 
+/* Threads are detached: the unlock is the last thing that one does with shared memory. */
 static void *thread_main(void *arg)
 {
 	struct worker *worker = arg;
@@ -173,6 +173,7 @@ static enum demon_rc start_one(struct demon_workers *w, struct demon_err *err)
 {
 	struct demon_filter filter = {.type = "ritual.started:v1"};
 	struct worker *worker = demon_calloc(1, sizeof(*worker));
+	pthread_t thread;
 	enum demon_rc rc;
 	int why;
 
@@ -188,13 +189,16 @@ static enum demon_rc start_one(struct demon_workers *w, struct demon_err *err)
 	(void)pthread_mutex_lock(&w->lock);
 	w->running++;
 	(void)pthread_mutex_unlock(&w->lock);
-	why = pthread_create(&w->threads[w->count], NULL, thread_main, worker);
+	why = pthread_create(&thread, NULL, thread_main, worker);
 	if (why) {
+		(void)pthread_mutex_lock(&w->lock);
 		w->running--;
+		(void)pthread_mutex_unlock(&w->lock);
 		demon_reader_close(demon_take(w->readers[w->count]));
 		free(worker);
 		return demon_err_sys(err, DEMON_NOMEM, why, "cannot start a worker");
 	}
+	(void)pthread_detach(thread);
 	w->count++;
 	return DEMON_OK;
 }
@@ -253,10 +257,8 @@ void demon_workers_free(struct demon_workers *w)
 {
 	if (!w)
 		return;
-	for (size_t i = 0; i < w->count; i++) {
-		(void)pthread_join(w->threads[i], NULL);
+	for (size_t i = 0; i < w->count; i++)
 		demon_reader_close(w->readers[i]);
-	}
 	(void)pthread_mutex_destroy(&w->lock);
 	(void)pthread_cond_destroy(&w->ended);
 	free(w);

@@ -148,14 +148,14 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
 /* NOLINTEND(readability-function-size, readability-non-const-parameter) */
 
 /* What libmicrohttpd has to say, one line a message. */
-static void log_mhd(void *ctx, const char *fmt, va_list args)
+demon_printf_like(2, 0) static void log_mhd(void *ctx, const char *fmt, va_list args)
 {
 	struct demon_server *server = ctx;
 	char text[512];
 
 	if (!server->log)
 		return;
-	(void)vsnprintf(text, sizeof(text), fmt, args); /* NOLINT: the format is the library's */
+	(void)vsnprintf(text, sizeof(text), fmt, args);
 	text[strcspn(text, "\r\n")] = '\0';
 	server->log(server->log_ctx, text);
 }
