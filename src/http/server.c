@@ -15,7 +15,7 @@
 #define CONNECTIONS_MAX    64U
 #define CONNECTIONS_PER_IP 16U
 #define MEMORY_MAX         ((size_t)16 << 10)
-#define IDLE_SECONDS       10U
+#define IDLE_SECONDS       5U
 #define BACKLOG            64
 
 DEMON_SQL(sql_health, "SELECT id FROM local_node WHERE id = 1");

@@ -4,7 +4,7 @@
  *	GET /healthz   200 {"status":"ok"} after a read of the database, else 503 {"error":…}
  *
  * Everything else is 404 or 405 with {"error":…}. No request may carry a body. Limits: 64
- * connections, 16 from one address, 16 KiB of headers, 10 s without progress.
+ * connections, 16 from one address, 16 KiB of headers, 5 s without progress.
  */
 #ifndef DEMON_SERVER_H
 #define DEMON_SERVER_H
