@@ -58,9 +58,12 @@ static void print_help(void)
 	    stdout);
 }
 
-static void log_server(void *ctx, const char *text)
+static void log_server(void *ctx, bool fault, const char *text)
 {
-	demon_log_write(ctx, DEMON_LOG_WARN, "http", "message", text, NULL);
+	if (fault)
+		demon_log_write(ctx, DEMON_LOG_ERROR, "not healthy", "error", text, NULL);
+	else
+		demon_log_write(ctx, DEMON_LOG_DEBUG, "http", "message", text, NULL);
 }
 
 static enum demon_rc open_store(struct daemon *d, struct demon_err *err)

@@ -61,14 +61,15 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 	return reply(connection, status, &body, allow);
 }
 
-/* One read of the file itself, so that a lost disk is not called healthy. */
+/* A read that SQLite's own cache cannot answer, so that a lost file is not called healthy. */
 static enum demon_rc check_health(struct demon_store *store, struct demon_err *err)
 {
 	DEMON_READ(loan);
 	bool row = false;
 	enum demon_rc rc;
 
-	if ((rc = demon_store_borrow(store, &loan, err)))
+	if ((rc = demon_store_borrow(store, &loan, err)) ||
+	    (rc = demon_db_script(loan.db, "PRAGMA shrink_memory", err)))
 		return rc;
 	DEMON_STMT(q, loan.db, &sql_health);
 	if ((rc = demon_step(&q, &row, err)))
@@ -83,7 +84,7 @@ static enum MHD_Result answer_health(struct demon_server *server, struct MHD_Con
 
 	if (check_health(server->store, &err)) {
 		if (server->log)
-			server->log(server->log_ctx, err.msg);
+			server->log(server->log_ctx, true, err.msg);
 		return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 			      "the database cannot be read", NULL);
 	}
@@ -157,7 +158,7 @@ demon_printf_like(2, 0) static void log_mhd(void *ctx, const char *fmt, va_list 
 		return;
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	text[strcspn(text, "\r\n")] = '\0';
-	server->log(server->log_ctx, text);
+	server->log(server->log_ctx, false, text);
 }
 
 static void close_p(const int *fd)

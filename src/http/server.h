@@ -14,8 +14,11 @@
 
 struct demon_server;
 
-/** Told of what goes wrong with connections: one line. Any thread. */
-typedef void demon_server_log_fn(void *ctx, const char *text);
+/**
+ * Told what goes wrong, in one line, on any thread. @p fault: in this node; otherwise it is what a
+ * client did, which any client can bring about as often as it likes.
+ */
+typedef void demon_server_log_fn(void *ctx, bool fault, const char *text);
 
 struct demon_server_options {
 	const struct sockaddr *address; /* with its port; 0: one that is free. Borrowed */

@@ -39,6 +39,15 @@ class Http(Case):
         status, headers, body = self.request("HEAD", "/healthz")
         self.assertEqual((status, body, headers["Content-Length"]), (200, b"", "15"))
 
+    def test_a_database_that_cannot_be_read_is_not_healthy(self):
+        for name in (self.db, self.db + "-wal"):
+            if os.path.exists(name):
+                os.truncate(name, 0)
+        status, _, body = self.request("GET", "/healthz")
+        self.assertEqual((status, list(json.loads(body))), (503, ["error"]))
+        self.assertIn("not healthy", self.daemon.text())
+        self.assertEqual(self.request("HEAD", "/healthz")[0], 503)
+
     def test_a_connection_serves_many_requests(self):
         connection = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=20)
         for _ in range(3):

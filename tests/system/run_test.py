@@ -91,7 +91,7 @@ class Run(Case):
         self.assertFalse(os.path.exists(self.db))
 
     def test_the_default_folder_is_made_private(self):
-        os.umask(0)
+        self.addCleanup(os.umask, os.umask(0))
         self.ctl("run", ECHO, env={"DEMON_DB": None})
         self.assertEqual(os.stat(self.path("home", ".demon")).st_mode & 0o777, 0o700)
         deep = self.path("a", "b", "c")
