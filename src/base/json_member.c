@@ -92,6 +92,31 @@ struct demon_json_span demon_json_member(const char *text, size_t len, const cha
 	return (struct demon_json_span){0};
 }
 
+void demon_json_members(const char *text, size_t len, const char *const *keys,
+			struct demon_json_span *spans, size_t count)
+{
+	struct demon_json_walk walk = demon_json_walk_begin(text, len);
+	struct demon_json_pair pair;
+	size_t i = 0;
+
+	memset(spans, 0, count * sizeof(*spans));
+	while (i < count && demon_json_walk_next(&walk, &pair)) {
+		int order = demon_json_key_cmp(pair.key, keys[i]);
+
+		while (order > 0 && ++i < count)
+			order = demon_json_key_cmp(pair.key, keys[i]);
+		if (i < count && order == 0)
+			spans[i++] = pair.value;
+	}
+}
+
+struct demon_json_span demon_json_span_plain(struct demon_json_span value)
+{
+	if (!value.at || value.len < 2 || value.at[0] != '"' || memchr(value.at, '\\', value.len))
+		return (struct demon_json_span){0};
+	return (struct demon_json_span){value.at + 1, value.len - 2};
+}
+
 static unsigned hex_digit(char c)
 {
 	return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);

@@ -36,6 +36,13 @@ bool demon_json_walk_next(struct demon_json_walk *walk, struct demon_json_pair *
 /** The value of member @p key (ASCII without escapes) of the object @p text. */
 struct demon_json_span demon_json_member(const char *text, size_t len, const char *key);
 
+/**
+ * Finds several members in one pass: spans[i] is the value of keys[i], absent where there is none.
+ * @p keys are ASCII without escapes and in ascending order.
+ */
+void demon_json_members(const char *text, size_t len, const char *const *keys,
+			struct demon_json_span *spans, size_t count);
+
 /** Orders a written key against @p key (ASCII without escapes) as canonical form does: below,
  * equal to or above zero. */
 int demon_json_key_cmp(struct demon_json_span written, const char *key);
@@ -45,6 +52,9 @@ bool demon_json_span_i64(struct demon_json_span value, int64_t *ret) demon_must_
 
 /** True when the value is `true`. */
 bool demon_json_span_true(struct demon_json_span value);
+
+/** The text of a string value that holds no escape, in place; absent: it has some, or is none. */
+struct demon_json_span demon_json_span_plain(struct demon_json_span value);
 
 /** Appends the text of a string value, without quotes and escapes; false: absent or no string. */
 bool demon_json_span_str(struct demon_json_span value, struct demon_buf *out) demon_must_check;

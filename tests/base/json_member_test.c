@@ -116,9 +116,27 @@ static void keys_are_ordered_by_what_they_mean(void **state)
 	assert_true(demon_json_key_cmp((struct demon_json_span){TEXT("\"\"")}, "ts") < 0);
 }
 
+static void several_members_are_found_in_one_pass(void **state)
+{
+	static const char text[] = "{\"a\":1,\"b\":\"x\\ny\",\"c\":{\"d\":2},\"e\":\"plain\"}";
+	static const char *const keys[] = {"0", "a", "b", "bb", "d", "e", "f"};
+	struct demon_json_span v[7];
+
+	(void)state;
+	demon_json_members(text, strlen(text), keys, v, 7);
+	assert_null(v[0].at);
+	assert_int_equal(v[1].len, 1);
+	assert_null(demon_json_span_plain(v[2]).at);
+	assert_null(v[3].at);
+	assert_null(v[4].at);
+	assert_int_equal(demon_json_span_plain(v[5]).len, 5);
+	assert_null(v[6].at);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(several_members_are_found_in_one_pass),
 	    cmocka_unit_test(members_are_found_behind_nested_values),
 	    cmocka_unit_test(cut_off_text_is_never_read_beyond_its_end),
 	    cmocka_unit_test(strings_lose_their_escapes),

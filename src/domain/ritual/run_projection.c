@@ -176,29 +176,48 @@ static enum demon_rc suspended(struct demon_db *db, const struct demon_event *ev
 	return demon_exec(&q, err);
 }
 
+/* The text of a required string, in place where it can be, else decoded into @p scratch. */
+static enum demon_rc text_in(const struct demon_event *ev, const char *key,
+			     struct demon_json_span value, struct demon_buf *scratch,
+			     struct demon_json_span *ret, struct demon_err *err)
+{
+	*ret = demon_json_span_plain(value);
+	if (ret->at)
+		return DEMON_OK;
+	if (!demon_json_span_str(value, scratch))
+		return damaged(ev, key, err);
+	*ret = (struct demon_json_span){scratch->data, scratch->len};
+	return demon_buf_rc(scratch, err);
+}
+
 static enum demon_rc step_started(struct demon_db *db, const struct demon_event *ev,
 				  struct demon_err *err)
 {
+	static const char *const keys[] = {"attempt", "call", "name", "reference", "stepId"};
+	struct demon_json_span v[demon_count(keys)];
+	DEMON_BUF(call, 0);
 	DEMON_BUF(name, 0);
 	DEMON_BUF(reference, 0);
-	DEMON_BUF(call, 0);
 	int64_t step;
 	int64_t attempt;
 	enum demon_rc rc;
 	DEMON_STMT(q, db, &sql_step_start);
 
-	if ((rc = integer_of(ev, "stepId", &step, err)) ||
-	    (rc = integer_of(ev, "attempt", &attempt, err)) ||
-	    (rc = text_of(ev, "name", &name, err)) ||
-	    (rc = text_of(ev, "reference", &reference, err)) ||
-	    (rc = text_of(ev, "call", &call, err)))
+	demon_json_members(ev->payload, ev->payload_len, keys, v, demon_count(keys));
+	if (!demon_json_span_i64(v[0], &attempt))
+		return damaged(ev, keys[0], err);
+	if (!demon_json_span_i64(v[4], &step))
+		return damaged(ev, keys[4], err);
+	if ((rc = text_in(ev, keys[1], v[1], &call, &v[1], err)) ||
+	    (rc = text_in(ev, keys[2], v[2], &name, &v[2], err)) ||
+	    (rc = text_in(ev, keys[3], v[3], &reference, &v[3], err)))
 		return rc;
 	bind_run(&q, ev);
 	demon_bind_i64(&q, ":step", step);
+	demon_bind_text(&q, ":name", v[2].at, v[2].len);
+	demon_bind_text(&q, ":reference", v[3].at, v[3].len);
+	demon_bind_text(&q, ":call", v[1].at, v[1].len);
 	demon_bind_i64(&q, ":attempt", attempt);
-	demon_bind_text(&q, ":name", name.data, name.len);
-	demon_bind_text(&q, ":reference", reference.data, reference.len);
-	demon_bind_text(&q, ":call", call.data, call.len);
 	demon_bind_i64(&q, ":ts", ev->ts);
 	return demon_exec(&q, err);
 }
