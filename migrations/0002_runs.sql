@@ -1,12 +1,15 @@
--- Runs of rituals and their steps.
+-- Runs of rituals and their steps. The checks are chains of OR: a list behind IN would be built as a
+-- temporary table for each row that is written.
 
 CREATE TABLE runs (                -- projection of ritual.*
   tenant_id    TEXT NOT NULL,
   run_id       TEXT NOT NULL,
   run_origin   BLOB NOT NULL,
   ritual_id    TEXT NOT NULL,
-  status       TEXT NOT NULL CHECK (status IN ('Queued', 'Running', 'Waiting', 'AwaitingApproval',
-               'Suspended', 'Frozen', 'Completed', 'Failed', 'Canceled', 'Denied')),
+  status       TEXT NOT NULL CHECK (status = 'Running' OR status = 'Completed' OR status = 'Failed'
+               OR status = 'Queued' OR status = 'Waiting' OR status = 'AwaitingApproval'
+               OR status = 'Suspended' OR status = 'Frozen' OR status = 'Canceled'
+               OR status = 'Denied'),
   definition   BLOB CHECK (length(definition) = 32), -- SHA-256 of the canonical definition
   version      TEXT,                            -- of the definition
   started_at   INTEGER NOT NULL,
@@ -20,7 +23,7 @@ CREATE INDEX runs_by_ritual ON runs (tenant_id, ritual_id, started_at, run_id);
 CREATE INDEX runs_by_ritual_status ON runs (tenant_id, ritual_id, status, started_at, run_id);
 CREATE INDEX runs_by_id ON runs (run_id);
 CREATE INDEX runs_open ON runs (run_origin, status)
-  WHERE status NOT IN ('Completed', 'Failed', 'Canceled', 'Denied');
+  WHERE status <> 'Completed' AND status <> 'Failed' AND status <> 'Canceled' AND status <> 'Denied';
 
 CREATE TABLE steps (               -- projection of step.*
   tenant_id    TEXT NOT NULL,
@@ -30,8 +33,8 @@ CREATE TABLE steps (               -- projection of step.*
   name         TEXT NOT NULL,
   reference    TEXT NOT NULL,                   -- JSON pointer into the definition
   call         TEXT NOT NULL,
-  status       TEXT NOT NULL CHECK (status IN ('Running', 'Completed', 'Failed', 'Suspended',
-               'Skipped', 'Canceled')),
+  status       TEXT NOT NULL CHECK (status = 'Running' OR status = 'Completed' OR status = 'Failed'
+               OR status = 'Suspended' OR status = 'Skipped' OR status = 'Canceled'),
   attempt      INTEGER NOT NULL,
   started_at   INTEGER NOT NULL,
   ended_at     INTEGER,
