@@ -101,7 +101,15 @@ void demon_json_members(const char *text, size_t len, const char *const *keys,
 
 	memset(spans, 0, count * sizeof(*spans));
 	while (i < count && demon_json_walk_next(&walk, &pair)) {
-		int order = demon_json_key_cmp(pair.key, keys[i]);
+		int order;
+
+		/* most members are wanted, or stand before the next that is */
+		if (strncmp(pair.key.at + 1, keys[i], pair.key.len - 2) == 0 &&
+		    keys[i][pair.key.len - 2] == '\0') {
+			spans[i++] = pair.value;
+			continue;
+		}
+		order = demon_json_key_cmp(pair.key, keys[i]);
 
 		while (order > 0 && ++i < count)
 			order = demon_json_key_cmp(pair.key, keys[i]);

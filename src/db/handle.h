@@ -13,10 +13,11 @@
 struct demon_cached_stmt {
 	const struct demon_sql *sql; /* the key */
 	sqlite3_stmt *stmt;
-	bool in_use;        /* lent to a struct demon_stmt */
-	int params;         /* at most 64 */
-	int next;           /* index of the parameter that is probably bound next */
-	const char **names; /* owned: SQLite's own copies move when it prepares again */
+	bool in_use;           /* lent to a struct demon_stmt */
+	int params;            /* at most 64 */
+	int next;              /* index of the parameter that is probably bound next */
+	const char **names;    /* owned: SQLite's own copies move when it prepares again */
+	const char **literals; /* within names: as callers spelt them last, or NULL */
 };
 
 struct demon_db {

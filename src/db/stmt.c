@@ -88,7 +88,7 @@ static bool make_room(struct demon_db *db)
 	return true;
 }
 
-/* One block: the pointers, then the names. */
+/* One block: the pointers, those of the callers' literals, then the names. */
 static bool copy_names(struct demon_cached_stmt *c)
 {
 	size_t bytes = 0;
@@ -102,10 +102,11 @@ static bool copy_names(struct demon_cached_stmt *c)
 		assert(name && name[0] == ':');
 		bytes += strlen(name) + 1;
 	}
-	c->names = demon_calloc(1, (size_t)c->params * sizeof(*c->names) + bytes);
+	c->names = demon_calloc(1, 2 * (size_t)c->params * sizeof(*c->names) + bytes);
 	if (!c->names)
 		return false;
-	to = (char *)(c->names + c->params);
+	c->literals = c->names + c->params;
+	to = (char *)(c->literals + c->params);
 	for (int i = 0; i < c->params; i++) {
 		const char *name = sqlite3_bind_parameter_name(c->stmt, i + 1);
 		size_t n = strlen(name) + 1;
@@ -202,7 +203,8 @@ static int take_param(struct demon_stmt *q, const char *name)
 	for (int n = 0; n < c->params; n++, i++) {
 		if (i >= c->params)
 			i = 0;
-		if (strcmp(c->names[i], name) == 0) {
+		if (c->literals[i] == name || strcmp(c->names[i], name) == 0) {
+			c->literals[i] = name;
 			c->next = i + 1;
 			q->bound |= (uint64_t)1 << i;
 			return i + 1;

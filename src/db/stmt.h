@@ -58,9 +58,9 @@ void demon_stmt_done(struct demon_stmt *q);
 /** Rewinds a statement so that it can be bound and stepped again within its scope. */
 void demon_stmt_again(struct demon_stmt *q);
 
-/* Binds by name, ":" included. Strings and blobs are not copied: they must live until the statement
- * is reset. NULL text or bytes bind SQL NULL. The name must exist and every name must be bound
- * before the first step, and none after it: asserted. */
+/* Binds by name, ":" included, which is a string literal. Strings and blobs are not copied: they
+ * must live until the statement is reset. NULL text or bytes bind SQL NULL. The name must exist and
+ * every name must be bound before the first step, and none after it: asserted. */
 void demon_bind_i64(struct demon_stmt *q, const char *name, int64_t v);
 void demon_bind_str(struct demon_stmt *q, const char *name, const char *text);
 void demon_bind_text(struct demon_stmt *q, const char *name, const char *text, size_t n);
