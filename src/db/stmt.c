@@ -181,7 +181,7 @@ void demon_stmt_again(struct demon_stmt *q)
 		return;
 	/* a failed step has been answered already; resetting only repeats its code */
 	(void)sqlite3_reset(q->cached->stmt);
-	(void)sqlite3_clear_bindings(q->cached->stmt);
+	/* bindings stay, though what they point to may go: each must be made anew before a step */
 	q->cached->next = 0;
 	q->rc = DEMON_OK;
 	q->bound = 0;

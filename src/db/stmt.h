@@ -10,7 +10,7 @@
  *	if (row) status = demon_col_str(&q, 0);
  *
  * Each connection prepares a declaration once and keeps it. The guard of DEMON_STMT resets the
- * statement and clears its bindings when the scope ends: a forgotten reset would hold a read
+ * statement when the scope ends: a forgotten reset would hold a read
  * transaction open and stop checkpoints. Binds return nothing; the first failure sticks and comes
  * out of the next step. A declaration also enters a linker section, so that one test prepares all
  * of them against the migrated schema and refuses full scans.
