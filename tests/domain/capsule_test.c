@@ -675,8 +675,10 @@ static void a_program_gets_defaults_and_no_descriptors(void **state)
 	(void)sigemptyset(&usr1);
 	(void)sigaddset(&usr1, SIGUSR1);
 	(void)pthread_sigmask(SIG_BLOCK, &usr1, &old);
+	/* posix_spawn, by which make starts tests, leaves glibc's own 32 and 33 ignored */
 	run_script(f,
-		   "grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/$$/fd; "
+		   "grep -E '^Sig(Blk|Ign)' /proc/self/status | sed s/180000000$/000000000/; ls "
+		   "/proc/$$/fd; "
 		   "cut -d' ' -f5,6 /proc/$$/stat; echo $$",
 		   NULL);
 	(void)signal(SIGPIPE, SIG_DFL);

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import sqlite3
 import unittest
 
@@ -98,14 +99,17 @@ class Unusable(Case):
 
     def test_a_read_only_one(self):
         self.ctl("run", ECHO)
+        # copies, for a user who may not see the checkout
+        demonctl = shutil.copy(DEMONCTL, self.dir)
+        echo = shutil.copy(ECHO, self.dir)
         os.chmod(self.db, 0o444)
         os.chmod(self.dir, 0o555)
         self.addCleanup(os.chmod, self.dir, 0o755)
         options = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
-        result = self.run_program(DEMONCTL, "run", ECHO, "-q", status=None, **options)
+        result = self.run_program(demonctl, "run", echo, "-q", status=None, **options)
         self.assertEqual(result.status, 1, result.err)
         self.assertTrue(result.err.startswith("demonctl: "))
-        result = self.run_program(DEMONCTL, "runs", "list", status=None, **options)
+        result = self.run_program(demonctl, "runs", "list", status=None, **options)
         self.assertIn(result.status, (0, 1))
 
     def test_one_that_another_process_locks(self):
