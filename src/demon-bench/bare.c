@@ -12,6 +12,8 @@ struct bare {
 	sqlite3_stmt *commit;
 	sqlite3_stmt *event;
 	sqlite3_stmt *step;
+	sqlite3_stmt *query; /* the last one asked, by its text */
+	const char *query_text;
 	sqlite3_int64 seq;
 	unsigned char hash[32];
 };
@@ -72,6 +74,7 @@ void bare_close(struct bare *bare)
 	(void)sqlite3_finalize(bare->commit);
 	(void)sqlite3_finalize(bare->event);
 	(void)sqlite3_finalize(bare->step);
+	(void)sqlite3_finalize(bare->query);
 	(void)sqlite3_close(bare->db);
 	free(bare);
 }
@@ -109,4 +112,31 @@ void bare_write(struct bare *bare, size_t rows)
 	for (size_t i = 0; i < rows; i++)
 		write_row(bare);
 	run(bare, bare->commit);
+}
+
+struct bare *bare_open_to_read(const char *path)
+{
+	struct bare *bare = demon_calloc(1, sizeof(*bare));
+
+	if (!bare)
+		abort();
+	must(bare,
+	     sqlite3_open_v2(path, &bare->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+	return bare;
+}
+
+void bare_query(struct bare *bare, const char *sql, const char *parameter)
+{
+	int rc;
+
+	if (bare->query_text != sql) {
+		(void)sqlite3_finalize(bare->query);
+		bare->query = prepare(bare, sql);
+		bare->query_text = sql;
+	}
+	must(bare, sqlite3_bind_text(bare->query, 1, parameter, -1, SQLITE_STATIC));
+	while ((rc = sqlite3_step(bare->query)) == SQLITE_ROW)
+		(void)sqlite3_column_text(bare->query, 0);
+	must(bare, rc);
+	must(bare, sqlite3_reset(bare->query));
 }

@@ -16,4 +16,10 @@ void bare_close(struct bare *bare);
 /** Inserts @p rows events and their steps in one transaction. Aborts when SQLite refuses. */
 void bare_write(struct bare *bare, size_t rows);
 
+/** Opens @p path for bare_query alone. */
+struct bare *bare_open_to_read(const char *path);
+
+/** Steps through all rows of @p sql, a different literal for each query, with ?1 bound. */
+void bare_query(struct bare *bare, const char *sql, const char *parameter);
+
 #endif

@@ -10,7 +10,7 @@
 #include "breakdown.h"
 #include "clock.h"
 #include "ours.h"
-#include "payload.h"
+#include "queries.h"
 
 #include "base/bytes.h"
 #include "base/json.h"
@@ -25,20 +25,23 @@
 
 #define ROUNDS_MAX 400
 #define CALLERS    64
+#define LARGE_RUNS 200000
 
 struct options {
 	bool json;
 	bool quick;
 	const char *dir;
 	const char *only; /* one comparison by name, or NULL */
+	bool large;       /* the queries too */
 };
 
 /* One comparison: slices of `ours` and `bare` in turn. */
 struct result {
 	const char *name;
-	double ours; /* events a second */
+	const char *unit;
+	double ours;
 	double bare;
-	double ratio;
+	double ratio; /* ours over bare: more is better */
 	char note[512];
 };
 
@@ -94,7 +97,7 @@ static struct result compare(const char *name, slice_fn *fn, struct pair *pair, 
 	double ours[ROUNDS_MAX];
 	double bare[ROUNDS_MAX];
 	double ratio[ROUNDS_MAX];
-	struct result r = {.name = name};
+	struct result r = {.name = name, .unit = "events/s"};
 
 	(void)rate(fn, pair, true);
 	(void)rate(fn, pair, false);
@@ -134,6 +137,12 @@ static void open_pair(struct pair *pair, const char *dir)
 	pair->step_id = 1;
 }
 
+/* Three decimals, or none where they mean nothing. */
+static double rounded(double v)
+{
+	return v >= 1000 ? (double)(long)(v + 0.5) : (double)(long)(v * 1000 + 0.5) / 1000;
+}
+
 static void print_json(const struct result *results, size_t count)
 {
 	DEMON_BUF(out, 0);
@@ -144,16 +153,16 @@ static void print_json(const struct result *results, size_t count)
 		struct demon_jw one = demon_jw_object(&w, r->name);
 		DEMON_BUF(number, 0);
 
-		demon_json_number(&number, (double)(long)(r->bare + 0.5));
+		demon_json_number(&number, rounded(r->bare));
 		demon_jw_raw(&one, "bare", number.data, number.len);
 		demon_jw_str(&one, "note", r->note);
 		demon_buf_clear(&number);
-		demon_json_number(&number, (double)(long)(r->ours + 0.5));
+		demon_json_number(&number, rounded(r->ours));
 		demon_jw_raw(&one, "ours", number.data, number.len);
 		demon_buf_clear(&number);
-		demon_json_number(&number, (double)(long)(r->ratio * 1000 + 0.5) / 1000);
+		demon_json_number(&number, rounded(r->ratio));
 		demon_jw_raw(&one, "ratio", number.data, number.len);
-		demon_jw_str(&one, "unit", "events/s");
+		demon_jw_str(&one, "unit", r->unit);
 		demon_jw_end(&one);
 	}
 	demon_jw_end(&w);
@@ -164,8 +173,9 @@ static void print_text(const struct result *results, size_t count)
 {
 	(void)printf("%-18s %12s %12s %7s\n", "", "ours", "bare", "ratio");
 	for (size_t i = 0; i < count; i++)
-		(void)printf("%-18s %10.0f/s %10.0f/s %7.2f  %s\n", results[i].name,
-			     results[i].ours, results[i].bare, results[i].ratio, results[i].note);
+		(void)printf("%-18s %12.6g %12.6g %7.2f  %s, %s\n", results[i].name,
+			     results[i].ours, results[i].bare, results[i].ratio, results[i].unit,
+			     results[i].note);
 }
 
 /* Names in the order of their canonical keys. */
@@ -213,9 +223,32 @@ static void describe(struct result *results, size_t count, const struct breakdow
 	}
 }
 
+/* Reading back from a large log; more is better there too, so the unit is calls a second. */
+static size_t read_back(const char *dir, struct result *results)
+{
+	struct query_result queries[QUERY_COUNT];
+	char path[4200];
+
+	(void)snprintf(path, sizeof(path), "%s/large.db", dir);
+	queries_measure(path, LARGE_RUNS, queries);
+	for (size_t i = 0; i < QUERY_COUNT; i++) {
+		struct result *r = &results[i];
+
+		*r = (struct result){.name = queries[i].name,
+				     .unit = "queries/s",
+				     .ours = 1e3 / queries[i].ours_ms,
+				     .bare = 1e3 / queries[i].bare_ms,
+				     .ratio = queries[i].bare_ms / queries[i].ours_ms};
+		(void)snprintf(r->note, sizeof(r->note),
+			       "in a log of %d events: %.3f ms, the bare statement %.3f ms",
+			       LARGE_RUNS * 5, queries[i].ours_ms, queries[i].bare_ms);
+	}
+	return QUERY_COUNT;
+}
+
 static void run(const struct options *options, const char *dir)
 {
-	struct result results[demon_count(comparisons)];
+	struct result results[demon_count(comparisons) + QUERY_COUNT];
 	size_t count = 0;
 	struct breakdown parts = breakdown_measure();
 	double fsync_us = fsync_measure(dir) * 1e6;
@@ -230,6 +263,8 @@ static void run(const struct options *options, const char *dir)
 	demon_close(pair.store);
 	bare_close(pair.bare);
 	describe(results, count, &parts, fsync_us);
+	if (options->large)
+		count += read_back(dir, results + count);
 	if (options->json)
 		print_json(results, count);
 	else
@@ -237,20 +272,24 @@ static void run(const struct options *options, const char *dir)
 }
 
 static const char usage[] =
-    "usage: demon-bench [--json] [--quick] [--dir FOLDER] [--only NAME]\n"
+    "usage: demon-bench [--json] [--quick] [--dir FOLDER] [--only NAME] [--large]\n"
     "\n"
     "Measures the store beside SQLite by itself, interleaved in one run.\n"
     "  --json        one object: name -> {ours, bare, ratio, unit, note}\n"
     "  --quick       under 40 seconds\n"
     "  --dir FOLDER  where the databases are made (default /dev/shm, else /tmp)\n"
-    "  --only NAME   one comparison: append_batch, append_concurrent, append_single\n";
+    "  --only NAME   one comparison: append_batch, append_concurrent, append_single\n"
+    "  --large       also reads from a log of a million events\n";
 
 static bool parse(int argc, char **argv, struct options *options)
 {
-	static const struct option longs[] = {
-	    {"json", no_argument, NULL, 'j'},      {"quick", no_argument, NULL, 'q'},
-	    {"dir", required_argument, NULL, 'd'}, {"only", required_argument, NULL, 'o'},
-	    {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
+					      {"quick", no_argument, NULL, 'q'},
+					      {"dir", required_argument, NULL, 'd'},
+					      {"large", no_argument, NULL, 'l'},
+					      {"only", required_argument, NULL, 'o'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
 	int c;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no threads yet */
@@ -264,6 +303,9 @@ static bool parse(int argc, char **argv, struct options *options)
 			break;
 		case 'd':
 			options->dir = optarg;
+			break;
+		case 'l':
+			options->large = true;
 			break;
 		case 'o':
 			options->only = optarg;

@@ -15,6 +15,7 @@ static const struct demon_json_limits line_limits = {DEMON_JSONL_LINE_MAX, 66};
 /* One event that was read, with all it points to. */
 struct item {
 	struct demon_event ev;
+	int64_t line;
 	json_t *json; /* owned: holds the strings */
 	struct demon_buf payload;
 	struct demon_buf extra;
@@ -26,6 +27,8 @@ struct batch {
 	size_t count;
 	size_t cap;
 	size_t added; /* by the transaction */
+	size_t bad;   /* index of the group that could not be taken in */
+	bool refused; /* there is one */
 };
 
 /* Forgets all but the first @p n. */
@@ -305,6 +308,10 @@ static enum demon_rc take_in(struct demon_write *w, void *ctx, struct demon_err 
 		if (n > batch->count - i)
 			n = batch->count - i;
 		rc = demon_write_ingest(w, events + i, n, &new, err);
+		if (rc) {
+			batch->bad = i;
+			batch->refused = true;
+		}
 		batch->added += new;
 		i += n;
 	}
@@ -312,22 +319,33 @@ static enum demon_rc take_in(struct demon_write *w, void *ctx, struct demon_err 
 	return rc;
 }
 
+/* Takes the batch in. What stands before a group that is refused stays. */
 static enum demon_rc flush(struct demon_store *store, struct batch *batch,
 			   struct demon_imported *ret, struct demon_err *err)
 {
+	struct demon_err again;
 	enum demon_rc rc = DEMON_OK;
+	enum demon_rc second = DEMON_OK;
 
+	batch->added = 0;
+	batch->refused = false;
 	if (batch->count)
 		rc = demon_store_write(store, take_in, batch, err);
-	if (!rc)
+	if (rc && batch->refused) {
+		(void)demon_err_wrap(err, "line %" PRId64, batch->items[batch->bad].line);
+		cut_batch(batch, batch->bad);
+		if (batch->count)
+			second = demon_store_write(store, take_in, batch, &again);
+	}
+	if (rc == DEMON_OK || (batch->refused && batch->count && second == DEMON_OK))
 		ret->added += (int64_t)batch->added;
-	batch->added = 0;
 	cut_batch(batch, 0);
 	return rc;
 }
 
-static enum demon_rc add_line(struct demon_store *store, struct batch *batch, const char *text,
-			      size_t len, struct demon_imported *ret, struct demon_err *err)
+/* Reads one line into the batch. */
+static enum demon_rc add_line(struct batch *batch, const char *text, size_t len, int64_t line,
+			      struct demon_err *err)
 {
 	struct item *item;
 	enum demon_rc rc;
@@ -335,20 +353,29 @@ static enum demon_rc add_line(struct demon_store *store, struct batch *batch, co
 	if (batch->count == batch->cap)
 		return demon_err_set(err, DEMON_INVALID, "the group is not whole");
 	item = &batch->items[batch->count];
-	*item = (struct item){.payload.data = demon_buf_empty, .extra.data = demon_buf_empty};
+	*item = (struct item){
+	    .line = line, .payload.data = demon_buf_empty, .extra.data = demon_buf_empty};
 	if ((rc = demon_json_parse(text, len, &line_limits, &item->json, err)))
 		return rc;
 	batch->count++;
 	rc = read_item(item, err);
 	if (!rc && last_group(batch) == batch->count)
 		rc = demon_err_set(err, DEMON_INVALID, "the beginning of its group is missing");
-	if (rc) {
+	if (rc)
 		cut_batch(batch, batch->count - 1);
-		return rc;
-	}
-	if (batch->count >= TRANSACTION_MAX && group_is_whole(batch))
-		return flush(store, batch, ret, err);
-	return DEMON_OK;
+	return rc;
+}
+
+/* After a line that cannot be read: the groups before its own are good. */
+static void keep_what_is_whole(struct demon_store *store, struct batch *batch,
+			       struct demon_imported *ret)
+{
+	struct demon_err ignored;
+
+	if (batch->count && !group_is_whole(batch))
+		cut_batch(batch, last_group(batch));
+	if (flush(store, batch, ret, &ignored))
+		ignored.rc = DEMON_OK; /* the first failure is the one to tell */
 }
 
 /* The bytes of the input, a line at a time. */
@@ -407,20 +434,19 @@ static enum demon_rc import_lines(struct demon_store *store, struct lines *lines
 		if (!text)
 			break;
 		ret->lines++;
-		if (len && add_line(store, batch, text, len, ret, err)) {
-			struct demon_err ignored;
-
-			/* the groups before the bad line's are good */
-			if (batch->count && !group_is_whole(batch))
-				cut_batch(batch, last_group(batch));
-			if (flush(store, batch, ret, &ignored))
-				ignored.rc = DEMON_OK; /* the first failure is the one to tell */
+		if (len && add_line(batch, text, len, ret->lines, err)) {
+			keep_what_is_whole(store, batch, ret);
 			return demon_err_wrap(err, "line %" PRId64, ret->lines);
 		}
+		if (batch->count >= TRANSACTION_MAX && group_is_whole(batch) &&
+		    (rc = flush(store, batch, ret, err)))
+			return rc;
 	}
-	if (batch->count && !group_is_whole(batch))
+	if (batch->count && !group_is_whole(batch)) {
+		keep_what_is_whole(store, batch, ret);
 		return demon_err_set(err, DEMON_INVALID,
 				     "line %" PRId64 ": the last group is not whole", ret->lines);
+	}
 	return flush(store, batch, ret, err);
 }
 

@@ -238,12 +238,12 @@ enum demon_rc demon_reader_open(struct demon_store *store, const struct demon_fi
 	if (!reader)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a reader");
 	reader->store = store;
-	reader->wake = (struct demon_wake){-1, -1};
+	reader->wake = (struct demon_wake){.watch = -1, .cancel = -1};
 	reader->sha = demon_sha256_new();
 	if (!reader->sha)
 		rc = demon_err_set(err, DEMON_NOMEM, "no memory for a reader");
 	else if (!(rc = keep_filter(reader, filter, err)) &&
-		 !(rc = demon_wake_open(store->path, &reader->wake, err)))
+		 !(rc = demon_wake_open(&reader->wake, err)))
 		rc = demon_db_open(store->path, DEMON_DB_READER, false, &reader->db, err);
 	if (rc) {
 		demon_reader_close(reader);
@@ -289,7 +289,11 @@ enum demon_rc demon_reader_next(struct demon_reader *reader, int64_t wait_ms,
 		left = (end - env->mono(env->ctx)) / 1000;
 		if (wait_ms <= 0 || left <= 0)
 			return demon_err_set(err, DEMON_NOTFOUND, "no newer event");
-		if ((rc = demon_wake_wait(&reader->wake, left, err)))
+		if (!reader->wake.watching)
+			rc = demon_wake_watch(&reader->wake, reader->store->path, err);
+		else
+			rc = demon_wake_wait(&reader->wake, left, err);
+		if (rc)
 			return rc;
 	}
 	*ret_event = reader->batch[reader->at++];

@@ -10,25 +10,32 @@
 
 #define LOOK_AGAIN_MS 1000
 
-enum demon_rc demon_wake_open(const char *db_path, struct demon_wake *ret_wake,
-			      struct demon_err *err)
+enum demon_rc demon_wake_open(struct demon_wake *ret_wake, struct demon_err *err)
+{
+	struct demon_wake wake = {.watch = -1, .cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+
+	if (wake.cancel < 0)
+		return demon_err_sys(err, DEMON_IO, errno, "cannot make an eventfd");
+	*ret_wake = wake;
+	return DEMON_OK;
+}
+
+enum demon_rc demon_wake_watch(struct demon_wake *wake, const char *db_path, struct demon_err *err)
 {
 	DEMON_BUF(path, 0);
-	struct demon_wake wake = {-1, -1};
 	enum demon_rc rc;
 
+	if (wake->watching)
+		return DEMON_OK;
 	demon_buf_fmt(&path, "%s.lock", db_path);
 	if ((rc = demon_buf_rc(&path, err)))
 		return rc;
-	wake.cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (wake.cancel < 0)
-		return demon_err_sys(err, DEMON_IO, errno, "cannot make an eventfd");
-	wake.watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (wake.watch >= 0 && inotify_add_watch(wake.watch, path.data, IN_ACCESS) < 0) {
-		(void)close(wake.watch);
-		wake.watch = -1;
+	wake->watching = true;
+	wake->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (wake->watch >= 0 && inotify_add_watch(wake->watch, path.data, IN_ACCESS) < 0) {
+		(void)close(wake->watch);
+		wake->watch = -1;
 	}
-	*ret_wake = wake;
 	return DEMON_OK;
 }
 
@@ -38,7 +45,7 @@ void demon_wake_close(struct demon_wake *wake)
 		(void)close(wake->watch);
 	if (wake->cancel >= 0)
 		(void)close(wake->cancel);
-	*wake = (struct demon_wake){-1, -1};
+	*wake = (struct demon_wake){.watch = -1, .cancel = -1};
 }
 
 static void drain(int fd)

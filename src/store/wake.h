@@ -11,13 +11,21 @@
 #include "base/base.h"
 
 struct demon_wake {
-	int watch;  /* inotify descriptor, or -1 */
-	int cancel; /* eventfd that ends all waiting, or -1 */
+	int watch;     /* inotify descriptor, or -1 */
+	bool watching; /* demon_wake_watch was called */
+	int cancel;    /* eventfd that ends all waiting, or -1 */
 };
 
-/** Starts watching for commits to database @p db_path. */
-enum demon_rc demon_wake_open(const char *db_path, struct demon_wake *ret_wake,
-			      struct demon_err *err) demon_must_check;
+/** Makes a waiter that can be canceled. It does not watch yet. */
+enum demon_rc demon_wake_open(struct demon_wake *ret_wake, struct demon_err *err) demon_must_check;
+
+/**
+ * Starts watching for commits to database @p db_path, once. Whoever waits looks for news between
+ * this and the first wait. Left until somebody waits, because ending a watch takes the kernel
+ * milliseconds.
+ */
+enum demon_rc demon_wake_watch(struct demon_wake *wake, const char *db_path, struct demon_err *err)
+    demon_must_check;
 void demon_wake_close(struct demon_wake *wake);
 
 /**

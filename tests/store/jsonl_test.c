@@ -202,6 +202,24 @@ static void any_changed_byte_is_refused_and_nothing_of_its_group_is_kept(void **
 	assert_true(refused > 300);
 }
 
+static void what_stands_before_a_refused_group_stays(void **state)
+{
+	struct fixture *f = *state;
+	char *copy = demon_strndup(f->lines.data, f->lines.len);
+	char *hash;
+	int64_t added;
+
+	/* another hash in the last line */
+	for (hash = strstr(copy, "\"hash\":"); strstr(hash + 1, ",\"hash\":");)
+		hash = strstr(hash + 1, ",\"hash\":");
+	hash[10] = hash[10] == '0' ? '1' : '0';
+	assert_rc(import(f, copy, f->lines.len, &added), DEMON_CORRUPT, &f->err);
+	free(copy);
+	assert_contains(f->err.msg, "line 7: event ritual");
+	assert_int_equal(added, 6);
+	assert_int_equal(export(f), 6);
+}
+
 static void a_gap_a_torn_group_and_a_missing_cause_are_told(void **state)
 {
 	struct fixture *f = *state;
@@ -284,6 +302,7 @@ int main(void)
 	    T(canonical_vectors_hold),
 	    T(any_changed_byte_is_refused_and_nothing_of_its_group_is_kept),
 	    T(a_gap_a_torn_group_and_a_missing_cause_are_told),
+	    T(what_stands_before_a_refused_group_stays),
 	    T(an_identity_with_another_hash_is_a_conflict),
 	    T(an_event_from_tomorrow_waits),
 	    T(what_another_wrote_under_our_epoch_ends_the_epoch),
