@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -28,6 +29,13 @@ def wait_until(condition, what, limit=20):
         if time.monotonic() > end:
             raise AssertionError("gave up waiting: " + what)
         time.sleep(0.02)
+
+
+def free_port():
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 class Result:
@@ -170,3 +178,40 @@ class Daemon:
         self.process.send_signal(sig)
         self.process.communicate(timeout=limit)
         return self.process.returncode, time.monotonic() - began
+
+
+class Nats:
+    """A NATS server with JetStream, on loopback and a port that it chose, its store in the folder."""
+
+    def __init__(self, case):
+        # Debian keeps servers where users do not look
+        path = case.env.get("PATH", os.defpath) + ":/usr/sbin"
+        program = shutil.which("nats-server", path=path)
+        assert program, "there is no nats-server: run tools/setup nats"
+        self.folder = case.path(f"nats-{time.monotonic_ns()}")
+        os.mkdir(self.folder)
+        self.process = case.start(
+            program, "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", os.path.join(self.folder, "store"),
+            "--ports_file_dir", self.folder, "-l", os.path.join(self.folder, "log"),
+        )
+        self.url = wait_until(self._find_url, "the NATS server to listen")
+
+    def _find_url(self):
+        assert self.process.poll() is None, "the NATS server ended"
+        path = os.path.join(self.folder, f"nats-server_{self.process.pid}.ports")
+        try:
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)["nats"][0]
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def info(self):
+        """What the server says of itself to whom connects."""
+        host, port = self.url.removeprefix("nats://").split(":")
+        with socket.create_connection((host, int(port)), 10) as s, s.makefile() as lines:
+            return json.loads(lines.readline().removeprefix("INFO "))
+
+    def stop(self, sig=signal.SIGTERM, limit=20):
+        self.process.send_signal(sig)
+        self.process.communicate(timeout=limit)
+        return self.process.returncode
