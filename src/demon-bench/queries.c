@@ -202,7 +202,7 @@ static void measure(struct demon_store *store, struct bare *bare, size_t runs, s
 		double start;
 
 		state = state * 6364136223846793005U + 1442695040888963407U;
-		run_name((size_t)((state >> 33) % runs), run_id);
+		run_name(runs ? (size_t)((state >> 33) % runs) : 0, run_id);
 		start = clock_now();
 		queries[q].ours(store, run_id);
 		ours[i] = clock_now() - start;

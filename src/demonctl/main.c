@@ -128,7 +128,7 @@ static enum demon_rc parse(struct demon_ctl *ctl, int argc, char *const *argv,
 		tables[0] = ctl->command->options;
 		tables[1] = demon_global_options;
 	}
-	if ((rc = demon_args_read(&ctl->args, argc, argv, &at, false, err)))
+	if (demon_args_read(&ctl->args, argc, argv, &at, false, err))
 		return demon_err_wrap(err, "%s", ctl->path);
 	ctl->words = ctl->args.words + depth;
 	ctl->word_count = ctl->args.word_count - depth;

@@ -203,7 +203,7 @@ enum demon_rc demon_table_print(struct demon_table *t, struct demon_err *err)
 
 	if (t->failed || t->columns > demon_count(widths))
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a table");
-	if (!t->count)
+	if (!t->count || !t->columns)
 		return DEMON_OK;
 	for (size_t c = 0; c < t->columns; c++)
 		widths[c] = width(t->heads[c]);

@@ -180,7 +180,7 @@ static enum demon_rc detach(struct demon_ctl *ctl, const struct demon_run_id *ru
 
 	if (rc || daemon)
 		return rc;
-	if ((rc = execute(ctl, run, &outcome, err)) || (rc = judge(ctl, run, &outcome, err)))
+	if (execute(ctl, run, &outcome, err) || judge(ctl, run, &outcome, err))
 		demon_out_note(&ctl->settings, "%s", err->msg);
 	*ctl->hint = '\0';
 	free(outcome.terminal);

@@ -27,7 +27,7 @@ static enum demon_rc parse_input(const char *text, json_t **ret_input, struct de
 			err->rc = rc = DEMON_USAGE;
 		return rc ? demon_err_wrap(err, "option '--input'") : rc;
 	}
-	if ((rc = demon_file_read(text + 1, &file, err)))
+	if (demon_file_read(text + 1, &file, err))
 		return demon_err_wrap(err, "option '--input'");
 	rc = demon_json_parse(file.data, file.len, &demon_json_payload_limits, ret_input, err);
 	return rc ? demon_err_wrap(err, "option '--input': %s", text + 1) : rc;
@@ -223,7 +223,7 @@ enum demon_rc demon_command_batch(struct demon_ctl *ctl, struct demon_err *err)
 		if (dir && (rc = save_path(dir, name, &result, err)))
 			return rc;
 		play.save_path = result;
-		if ((rc = demon_play(ctl, &play, err)))
+		if (demon_play(ctl, &play, err))
 			return demon_err_wrap(err, "%zu of %zu", i + 1, b.count);
 	}
 	return DEMON_OK;

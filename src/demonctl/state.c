@@ -90,12 +90,11 @@ static enum demon_rc check_heads(struct demon_ctl *ctl, int64_t *ret_heads, stru
 {
 	const char *path = demon_args_get(&ctl->args, "heads");
 	DEMON_BUF(lines, HEADS_MAX);
-	enum demon_rc rc;
 
 	*ret_heads = 0;
 	if (!path)
 		return DEMON_OK;
-	if ((rc = demon_file_read(path, &lines, err)))
+	if (demon_file_read(path, &lines, err))
 		return demon_err_wrap(err, "option '--heads'");
 	return demon_heads_check(ctl->store, lines.data, lines.len, ret_heads, err);
 }

@@ -97,7 +97,7 @@ static enum demon_rc start(struct daemon *d, struct demon_err *err)
 	    (rc = open_store(d, err)))
 		return rc;
 	options.log_ctx = d->log;
-	if ((rc = demon_server_start(d->store, &options, &d->server, err)))
+	if (demon_server_start(d->store, &options, &d->server, err))
 		return demon_err_wrap(err, "'%s'", c->listen.value);
 	return demon_workers_start(d->store, d->log, WORKERS, &d->workers, err);
 }

@@ -167,12 +167,24 @@ static void close_p(const int *fd)
 		(void)close(*fd);
 }
 
+static int take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
 static enum demon_rc bind_socket(const struct demon_server_options *o, int *ret_fd,
 				 unsigned *ret_port, struct demon_err *err)
 {
 	demon_cleanup(close_p) int fd =
 	    socket(o->address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_storage bound = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} bound = {.v6 = {0}};
 	socklen_t len = sizeof(bound);
 	int on = 1;
 
@@ -183,12 +195,10 @@ static enum demon_rc bind_socket(const struct demon_server_options *o, int *ret_
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, o->address, o->address_len) || listen(fd, BACKLOG))
 		return demon_err_sys(err, DEMON_UNAVAIL, errno, "cannot listen");
-	if (getsockname(fd, (struct sockaddr *)&bound, &len))
+	if (getsockname(fd, &bound.any, &len))
 		return demon_err_sys(err, DEMON_UNAVAIL, errno, "cannot find out the port");
-	*ret_port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-						      : ((struct sockaddr_in *)&bound)->sin_port);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
+	*ret_fd = take_fd(&fd);
 	return DEMON_OK;
 }
 

@@ -219,17 +219,16 @@ enum demon_rc demon_definition_from_spec(const char *canonical, size_t len,
 	static const struct demon_json_limits limits = {CANONICAL_MAX, DEPTH_MAX};
 	demon_cleanup(demon_problems_done) struct demon_problems problems = {.items = NULL};
 	demon_cleanup(body_free_p) struct body *b = body_new(err);
-	enum demon_rc rc;
 
 	if (!b)
 		return DEMON_NOMEM;
-	if ((rc = demon_json_parse(canonical, len, &limits, &b->spec, err)) ||
-	    (rc = build(b, NULL, &problems, err)))
+	if (demon_json_parse(canonical, len, &limits, &b->spec, err) ||
+	    build(b, NULL, &problems, err))
 		return demon_err_wrap(err, "definition of a run");
 	if (problems.count)
 		return demon_err_set(err, DEMON_INVALID, "definition of a run: %s",
 				     problems.items[0].text);
-	if ((rc = set_canonical(b, err)))
+	if (set_canonical(b, err))
 		return demon_err_wrap(err, "definition of a run");
 	*ret_definition = &demon_take(b)->definition;
 	return DEMON_OK;

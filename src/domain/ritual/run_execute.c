@@ -324,7 +324,7 @@ static enum demon_rc hold(struct demon_store *store, struct demon_run_state *sta
 	int64_t scope = state->scope;
 	enum demon_rc rc;
 
-	if (!watch->claimed && (rc = demon_store_claim(store, scope, err)))
+	if (!watch->claimed && demon_store_claim(store, scope, err))
 		return demon_err_wrap(err, "run '%s'", state->id.run_id);
 	rc = execute_claimed(store, state, watch, err);
 	demon_store_unclaim(store, scope);
