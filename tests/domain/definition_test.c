@@ -205,8 +205,8 @@ static void a_spec_that_does_not_load_is_refused(void **state)
 	    "{",
 	    "[]",
 	    "{\"id\":\"a\",\"states\":[],\"version\":\"1\"}",
-	    "{\"id\":\"a\",\"states\":[{\"action\":{\"functionRef\":{\"refName\":\"gone\"}},"
-	    "\"name\":\"A\",\"type\":\"task\"}],\"version\":\"1\"}",
+	    ("{\"id\":\"a\",\"states\":[{\"action\":{\"functionRef\":{\"refName\":\"gone\"}},"
+	     "\"name\":\"A\",\"type\":\"task\"}],\"version\":\"1\"}"),
 	};
 	/* NOLINTEND(bugprone-suspicious-missing-comma) */
 	struct fixture *f = *state;
