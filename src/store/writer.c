@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define WAITING_MAX 4096 /* callers in the queue */
+#define LEAD_MAX    8    /* batches that one caller leads before another has to */
 
 /* A caller's work, on its stack. */
 struct demon_job {
@@ -188,28 +189,48 @@ static struct demon_job *take_all(struct demon_queue *queue)
 	return batch;
 }
 
-/* Lets the next batch find its leader, then tells this one. */
-static void hand_over(struct demon_queue *queue, struct demon_job *jobs, uint64_t batch)
+/* Tells the callers of a batch. The jobs may be gone as soon as they are done. */
+static void tell(struct demon_queue *queue, struct demon_job *jobs, uint64_t batch)
 {
-	bool more;
-	bool others = jobs->next != NULL;
-
-	(void)pthread_mutex_lock(&queue->lock);
-	more = queue->first != NULL;
-	queue->led = more;
-	(void)pthread_mutex_unlock(&queue->lock);
-	if (more) {
-		atomic_store(&queue->offered[(batch + 1) % 2], batch + 1);
-		wake(&queue->word[(batch + 1) % 2], 1);
-	}
 	while (jobs) {
 		struct demon_job *next = jobs->next;
 
 		atomic_store(&jobs->done, true);
 		jobs = next;
 	}
-	if (others)
-		wake(&queue->word[batch % 2], INT_MAX);
+	wake(&queue->word[batch % 2], INT_MAX);
+}
+
+/* True when somebody waits, or else nobody leads any more. */
+static bool more_waits(struct demon_queue *queue)
+{
+	bool more;
+
+	(void)pthread_mutex_lock(&queue->lock);
+	more = queue->first != NULL;
+	queue->led = more;
+	(void)pthread_mutex_unlock(&queue->lock);
+	return more;
+}
+
+/*
+ * Leads the batch that is being gathered, and a few that gather meanwhile: handing over to a thread
+ * that has to be woken first would leave the disk idle. Then the next batch finds its own leader.
+ */
+static void lead_some(struct demon_store *store, uint64_t batch)
+{
+	struct demon_queue *queue = &store->queue;
+
+	for (int n = 0; n < LEAD_MAX; n++, batch++) {
+		struct demon_job *jobs = take_all(queue);
+
+		lead(store, jobs);
+		tell(queue, jobs, batch);
+		if (!more_waits(queue))
+			return;
+	}
+	atomic_store(&queue->offered[batch % 2], batch);
+	wake(&queue->word[batch % 2], 1);
 }
 
 enum demon_rc demon_store_write(struct demon_store *store, demon_job_fn *fn, void *ctx,
@@ -228,11 +249,7 @@ enum demon_rc demon_store_write(struct demon_store *store, demon_job_fn *fn, voi
 	}
 	leads = enqueue(queue, &job, &batch);
 	(void)pthread_mutex_unlock(&queue->lock);
-	if (leads || wait_turn(queue, &job, batch)) {
-		struct demon_job *jobs = take_all(queue);
-
-		lead(store, jobs);
-		hand_over(queue, jobs, batch);
-	}
+	if (leads || wait_turn(queue, &job, batch))
+		lead_some(store, batch);
 	return job.rc;
 }
