@@ -164,6 +164,7 @@ static enum demon_rc read_pattern(struct compiler *c, struct demon_schema *s, co
 		free(p);
 		return rc == REG_ESPACE ? no_memory(c) : refuse(c, "expected a regular expression");
 	}
+	(void)pthread_mutex_init(&p->lock, NULL);
 	p->text = text;
 	p->next = c->schemas->patterns;
 	c->schemas->patterns = p;
@@ -422,8 +423,8 @@ static struct demon_schema *new_node(struct demon_schemas *schemas, const json_t
 				   .source = source,
 				   .max_length = SIZE_MAX,
 				   .max_items = SIZE_MAX,
-				   .minimum = -INFINITY,
-				   .maximum = INFINITY};
+				   .minimum = -HUGE_VAL,
+				   .maximum = HUGE_VAL};
 	schemas->nodes = s;
 	return s;
 }
@@ -488,6 +489,7 @@ void demon_schemas_free(struct demon_schemas *schemas)
 
 		schemas->patterns = p->next;
 		regfree(&p->regex);
+		(void)pthread_mutex_destroy(&p->lock);
 		free(p);
 	}
 	json_decref(schemas->documents);

@@ -179,6 +179,16 @@ static bool check_size(struct checker *c, const char *unit, size_t n, size_t low
 	return true;
 }
 
+static bool matches(struct demon_schema_pattern *pattern, const char *text)
+{
+	int rc;
+
+	(void)pthread_mutex_lock(&pattern->lock);
+	rc = regexec(&pattern->regex, text, 0, NULL, 0);
+	(void)pthread_mutex_unlock(&pattern->lock);
+	return rc == 0;
+}
+
 static bool check_string(struct checker *c, const struct demon_schema *s, const json_t *value)
 {
 	const char *text = json_string_value(value);
@@ -191,7 +201,7 @@ static bool check_string(struct checker *c, const struct demon_schema *s, const 
 		return false;
 	if (s->date_time && (!whole || demon_rfc3339_parse(text, &time, &unused)))
 		return expected(c, "a time as in RFC 3339", value);
-	if (s->pattern && (!whole || regexec(&s->pattern->regex, text, 0, NULL, 0) != 0)) {
+	if (s->pattern && (!whole || !matches(s->pattern, text))) {
 		DEMON_BUF(found, 0);
 
 		show(&found, value);

@@ -6,6 +6,7 @@
 
 #include "schema.h"
 
+#include <pthread.h>
 #include <regex.h>
 
 /* Bits of `types`; an integer is also a number. */
@@ -19,9 +20,11 @@ enum demon_schema_type {
 	DEMON_SCHEMA_OBJECT = 64,
 };
 
+/** Matching changes what a regex remembers, so one thread at a time matches. */
 struct demon_schema_pattern {
 	struct demon_schema_pattern *next;
-	const char *text; /* borrowed from its document */
+	const char *text;     /* borrowed from its document */
+	pthread_mutex_t lock; /* a leaf: nothing else is taken under it */
 	regex_t regex;
 };
 
@@ -40,7 +43,7 @@ struct demon_schema {
 	unsigned types;         /* bits; 0: any */
 	const json_t *constant; /* or NULL */
 	const json_t *options;  /* array, or NULL */
-	const struct demon_schema_pattern *pattern;
+	struct demon_schema_pattern *pattern;
 	bool date_time;
 	size_t min_length;
 	size_t max_length;
