@@ -83,9 +83,9 @@ void test_dir_remove(char *path)
 
 const char *test_path(const char *dir, const char *name)
 {
-	static char buffers[8][4200];
+	static char buffers[64][4200];
 	static unsigned next;
-	char *buffer = buffers[next++ % 8];
+	char *buffer = buffers[next++ % 64];
 
 	(void)snprintf(buffer, sizeof(buffers[0]), "%s/%s", dir, name);
 	return buffer;

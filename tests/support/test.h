@@ -69,7 +69,7 @@ uint64_t test_random(uint64_t *state);
 char *test_dir(void);
 void test_dir_remove(char *path);
 
-/** "DIR/NAME" in one of eight static buffers, for file names in tests. */
+/** "DIR/NAME" in one of 64 static buffers, for file names in tests. */
 const char *test_path(const char *dir, const char *name);
 
 /** Reads or writes a whole file; fails the test when that does not work. The text is new. */
