@@ -37,7 +37,7 @@ DEMON_API void demon_close(struct demon_store *store);
 
 /** An event to be appended to a run: the library adds `event`, `ts` and the ids to @c data. */
 struct demon_draft {
-	const char *type;      /* "app.invoice.paid:v1"; types outside app. have a contract */
+	const char *type;      /* "app.invoice.paid:v1"; types outside app. belong to the library */
 	const char *tenant_id; /* NULL: "default" */
 	const char *ritual_id;
 	const char *run_id;

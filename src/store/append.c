@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define GROUP_MAX       4096
 #define GROUP_BYTES_MAX ((size_t)64 << 20)
 
 /* Of the own chains of a stream, but for the present one, the event that came last. */
@@ -275,10 +274,10 @@ enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group
 	struct demon_receipt receipt = {0};
 	size_t bytes = 0;
 
-	if (group->count < 1 || group->count > GROUP_MAX)
+	if (group->count < 1 || group->count > DEMON_GROUP_MAX)
 		return demon_err_set(err, group->count ? DEMON_TOOBIG : DEMON_INVALID,
 				     "a group of %zu events; it has 1 to %d", group->count,
-				     GROUP_MAX);
+				     DEMON_GROUP_MAX);
 	for (size_t i = 0; i < group->count; i++)
 		bytes += group->records[i].payload_len;
 	if (bytes > GROUP_BYTES_MAX)

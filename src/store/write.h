@@ -18,6 +18,9 @@
 
 #include <demon/store.h>
 
+/** Events in a group, at most. */
+#define DEMON_GROUP_MAX 4096
+
 /** What a job works with; valid while it runs. */
 struct demon_write;
 

@@ -37,6 +37,8 @@ function(demon_library)
 	target_link_libraries(demon_lib_shared PRIVATE PkgConfig::JANSSON PkgConfig::YAML
 		PkgConfig::CRYPTO PkgConfig::SQLITE Threads::Threads)
 	include(CMakePackageConfigHelpers)
+	# relative to the .pc file, so that the tree can be installed anywhere and moved
+	file(RELATIVE_PATH DEMON_PC_UP /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 	configure_file(${CMAKE_SOURCE_DIR}/tools/cmake/demon.pc.in demon.pc @ONLY)
 	configure_file(${CMAKE_SOURCE_DIR}/tools/cmake/demon-config.cmake.in demon-config.cmake @ONLY)
 	write_basic_package_version_file(${CMAKE_BINARY_DIR}/demon-config-version.cmake
