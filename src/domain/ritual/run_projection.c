@@ -10,7 +10,9 @@
 #include <string.h>
 
 #define THIS_RUN " WHERE tenant_id = :tenant AND run_id = :run AND run_origin = :origin"
-#define OPEN     " AND status NOT IN ('Completed', 'Failed', 'Canceled', 'Denied')"
+#define OPEN                                                                                     \
+	" AND status <> 'Completed' AND status <> 'Failed' AND status <> 'Canceled' AND status " \
+	"<> 'Denied'"
 
 DEMON_SQL(sql_run_insert,
 	  "INSERT INTO runs (tenant_id, run_id, run_origin, ritual_id, status, started_at) "

@@ -13,12 +13,13 @@ DEMON_SQL(sql_get, "SELECT " DEMON_RUN_COLUMNS " FROM runs WHERE tenant_id = :te
 DEMON_SQL(sql_steps, "SELECT step_id, name, reference, call, status, attempt, started_at, ended_at "
 		     "FROM steps WHERE tenant_id = :tenant AND run_id = :run "
 		     "AND run_origin = :origin ORDER BY step_id");
-/* the second condition on status is that of the partial index */
+/* the conditions behind 'Running' are those of the partial index, to the letter */
 DEMON_SQL(sql_running,
-	  "SELECT r.tenant_id, r.run_id, s.id FROM runs r JOIN log_scopes s "
+	  "SELECT r.tenant_id, r.run_id, s.id FROM runs r CROSS JOIN log_scopes s "
 	  "ON s.run_id = r.run_id AND s.tenant_id = r.tenant_id AND s.run_origin = r.run_origin "
 	  "AND s.ritual_id = r.ritual_id WHERE r.run_origin = :origin AND r.status = 'Running' "
-	  "AND r.status NOT IN ('Completed', 'Failed', 'Canceled', 'Denied')");
+	  "AND r.status <> 'Completed' AND r.status <> 'Failed' AND r.status <> 'Canceled' "
+	  "AND r.status <> 'Denied'");
 
 struct demon_run_row demon_run_row_read(const struct demon_stmt *q)
 {

@@ -1,0 +1,227 @@
+-- The schema, all of it: what the files in migrations/ add up to, in their order. A test holds the two
+-- together (tests/format/schema_test.py).
+--
+-- Tables are of three kinds, told by their names (docs/format.md, section 10):
+--   log_*, stranded_events   log: append-only, triggers refuse UPDATE and DELETE
+--   local_*                  local: this file's own business, never part of the state
+--   all others               projection: a function of the log, rebuilt by `demonctl rebuild`
+-- The program adds schema_migrations (local), which records the migrations.
+
+-- 0001_log.sql ----------------------------------------------------------------
+
+-- The log, and what one file knows about itself. docs/format.md defines every column.
+
+CREATE TABLE log_chains (          -- log: one row a chain
+  id         INTEGER PRIMARY KEY,
+  origin     BLOB NOT NULL CHECK (length(origin) = 16),
+  epoch      BLOB NOT NULL CHECK (length(epoch) = 8),
+  stream     TEXT NOT NULL CHECK (stream IN ('ritual', 'graph', 'node')),
+  UNIQUE (origin, epoch, stream)
+) STRICT;
+
+CREATE TABLE log_scopes (          -- log: what an event is about; '' and x'' stand for absent
+  id         INTEGER PRIMARY KEY,
+  subject    TEXT NOT NULL,
+  tenant_id  TEXT NOT NULL,
+  ritual_id  TEXT NOT NULL,
+  run_id     TEXT NOT NULL,
+  project_id TEXT NOT NULL,
+  namespace  TEXT NOT NULL,
+  graph_id   TEXT NOT NULL,
+  run_origin BLOB NOT NULL CHECK (length(run_origin) IN (0, 16)),
+  UNIQUE (subject, tenant_id, run_origin, graph_id)
+) STRICT;
+CREATE INDEX log_scopes_run ON log_scopes (run_id);
+
+CREATE TABLE log_types (           -- log: event types by number
+  id         INTEGER PRIMARY KEY,
+  name       TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE log_events (          -- log: the truth
+  seq          INTEGER PRIMARY KEY,             -- local order of arrival, from 1
+  chain_id     INTEGER NOT NULL REFERENCES log_chains,
+  origin_seq   INTEGER NOT NULL CHECK (origin_seq >= 1),
+  group_first  INTEGER NOT NULL CHECK (group_first >= 1 AND group_first <= origin_seq),
+  group_count  INTEGER NOT NULL
+               CHECK (group_count BETWEEN 1 AND 4096 AND group_first + group_count > origin_seq),
+  scope_id     INTEGER NOT NULL REFERENCES log_scopes,
+  type_id      INTEGER NOT NULL REFERENCES log_types,
+  gate_id      TEXT,
+  ts           INTEGER NOT NULL,                -- ms, the command's wall clock
+  clock        INTEGER NOT NULL,                -- hybrid logical clock
+  recorded_at  INTEGER NOT NULL,                -- ms, local time of arrival
+  hash         BLOB NOT NULL CHECK (length(hash) = 32),
+  payload      TEXT,                            -- canonical JSON, or NULL when archived
+  payload_hash BLOB CHECK (length(payload_hash) = 32),
+  extra        BLOB,                            -- header fields without a column
+  CHECK ((payload IS NULL) = (payload_hash IS NOT NULL))
+) STRICT;
+CREATE UNIQUE INDEX log_events_chain ON log_events (chain_id, origin_seq);
+CREATE INDEX log_events_scope ON log_events (scope_id, seq);
+CREATE INDEX log_events_type ON log_events (type_id, seq);
+
+CREATE TABLE stranded_events (     -- log: rows that a fork pushed out of log_events
+  id           INTEGER PRIMARY KEY,
+  chain_id     INTEGER NOT NULL REFERENCES log_chains,
+  origin_seq   INTEGER NOT NULL,
+  group_first  INTEGER NOT NULL,
+  group_count  INTEGER NOT NULL,
+  scope_id     INTEGER NOT NULL REFERENCES log_scopes,
+  type_id      INTEGER NOT NULL REFERENCES log_types,
+  gate_id      TEXT,
+  ts           INTEGER NOT NULL,
+  clock        INTEGER NOT NULL,
+  recorded_at  INTEGER NOT NULL,
+  hash         BLOB NOT NULL CHECK (length(hash) = 32),
+  payload      TEXT,
+  payload_hash BLOB,
+  extra        BLOB,
+  reason       TEXT NOT NULL,
+  stranded_at  INTEGER NOT NULL,
+  UNIQUE (chain_id, origin_seq, hash)
+) STRICT;
+
+CREATE TABLE local_node (          -- local: who writes here
+  id            INTEGER PRIMARY KEY CHECK (id = 1),
+  label         TEXT NOT NULL,                  -- the node id; may change
+  origin        BLOB NOT NULL CHECK (length(origin) = 16),
+  epoch         BLOB NOT NULL CHECK (length(epoch) = 8), -- of the next own event
+  former_origin BLOB CHECK (length(former_origin) = 16), -- set when the key was lost
+  file_identity TEXT NOT NULL,                  -- tells a copy from the file itself
+  has_signed    INTEGER NOT NULL DEFAULT 0 CHECK (has_signed IN (0, 1)),
+  created_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE local_cursors (       -- local: how far a named reader has come
+  name       TEXT PRIMARY KEY,
+  seq        INTEGER NOT NULL,
+  hash       BLOB NOT NULL CHECK (length(hash) = 32), -- of the event at seq
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER log_chains_no_update BEFORE UPDATE ON log_chains
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_chains_no_delete BEFORE DELETE ON log_chains
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_scopes_no_update BEFORE UPDATE ON log_scopes
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_scopes_no_delete BEFORE DELETE ON log_scopes
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_types_no_update BEFORE UPDATE ON log_types
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_types_no_delete BEFORE DELETE ON log_types
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_events_no_update BEFORE UPDATE ON log_events
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_events_no_delete BEFORE DELETE ON log_events
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER stranded_events_no_update BEFORE UPDATE ON stranded_events
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER stranded_events_no_delete BEFORE DELETE ON stranded_events
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+
+CREATE VIEW events AS              -- public: the log, one event a row
+SELECT e.seq,
+       lower(hex(c.origin)) AS origin,
+       lower(hex(c.epoch)) AS epoch,
+       c.stream,
+       e.origin_seq,
+       e.group_first,
+       e.group_count,
+       s.subject,
+       t.name AS type,
+       s.tenant_id,
+       nullif(s.ritual_id, '') AS ritual_id,
+       s.run_id,
+       e.gate_id,
+       nullif(s.project_id, '') AS project_id,
+       nullif(s.namespace, '') AS namespace,
+       nullif(s.graph_id, '') AS graph_id,
+       nullif(lower(hex(s.run_origin)), '') AS run_origin,
+       printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', e.ts / 1000, 'unixepoch'), e.ts % 1000) AS ts,
+       e.ts AS ts_ms,
+       e.clock,
+       printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', e.recorded_at / 1000, 'unixepoch'),
+              e.recorded_at % 1000) AS recorded_at,
+       e.payload,
+       lower(hex(e.payload_hash)) AS payload_hash,
+       lower(hex(e.extra)) AS extra,
+       lower(hex(coalesce((SELECT p.hash FROM log_events p
+                           WHERE p.chain_id = e.chain_id AND p.origin_seq = e.origin_seq - 1),
+                          zeroblob(32)))) AS prev_hash,
+       lower(hex(e.hash)) AS hash
+FROM log_events e
+JOIN log_chains c ON c.id = e.chain_id
+JOIN log_scopes s ON s.id = e.scope_id
+JOIN log_types t ON t.id = e.type_id;
+
+-- 0002_runs.sql ----------------------------------------------------------------
+
+-- Runs of rituals and their steps. The checks are chains of OR: a list behind IN would be built as a
+-- temporary table for each row that is written.
+
+CREATE TABLE runs (                -- projection of ritual.*
+  tenant_id    TEXT NOT NULL,
+  run_id       TEXT NOT NULL,
+  run_origin   BLOB NOT NULL,
+  ritual_id    TEXT NOT NULL,
+  status       TEXT NOT NULL CHECK (status = 'Running' OR status = 'Completed' OR status = 'Failed'
+               OR status = 'Queued' OR status = 'Waiting' OR status = 'AwaitingApproval'
+               OR status = 'Suspended' OR status = 'Frozen' OR status = 'Canceled'
+               OR status = 'Denied'),
+  definition   BLOB CHECK (length(definition) = 32), -- SHA-256 of the canonical definition
+  version      TEXT,                            -- of the definition
+  started_at   INTEGER NOT NULL,
+  ended_at     INTEGER,
+  error_type   TEXT,                            -- of a run that failed
+  PRIMARY KEY (tenant_id, run_id, run_origin)
+) STRICT;
+CREATE INDEX runs_by_start ON runs (tenant_id, started_at, run_id);
+CREATE INDEX runs_by_status ON runs (tenant_id, status, started_at, run_id);
+CREATE INDEX runs_by_ritual ON runs (tenant_id, ritual_id, started_at, run_id);
+CREATE INDEX runs_by_ritual_status ON runs (tenant_id, ritual_id, status, started_at, run_id);
+CREATE INDEX runs_by_id ON runs (run_id);
+CREATE INDEX runs_open ON runs (run_origin, status)
+  WHERE status <> 'Completed' AND status <> 'Failed' AND status <> 'Canceled' AND status <> 'Denied';
+
+CREATE TABLE steps (               -- projection of step.*
+  tenant_id    TEXT NOT NULL,
+  run_id       TEXT NOT NULL,
+  run_origin   BLOB NOT NULL,
+  step_id      INTEGER NOT NULL,                -- order in which steps of the run started, from 1
+  name         TEXT NOT NULL,
+  reference    TEXT NOT NULL,                   -- JSON pointer into the definition
+  call         TEXT NOT NULL,
+  status       TEXT NOT NULL CHECK (status = 'Running' OR status = 'Completed' OR status = 'Failed'
+               OR status = 'Suspended' OR status = 'Skipped' OR status = 'Canceled'),
+  attempt      INTEGER NOT NULL,
+  started_at   INTEGER NOT NULL,
+  ended_at     INTEGER,
+  PRIMARY KEY (tenant_id, run_id, run_origin, step_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW v_runs AS              -- public
+SELECT run_id, ritual_id, status, tenant_id, version,
+       printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000, 'unixepoch'),
+              started_at % 1000) AS started_at,
+       CASE WHEN ended_at IS NULL THEN NULL ELSE
+         printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', ended_at / 1000, 'unixepoch'),
+                ended_at % 1000) END AS ended_at,
+       ended_at - started_at AS duration_ms,
+       error_type,
+       lower(hex(definition)) AS definition,
+       lower(hex(run_origin)) AS run_origin
+FROM runs;
+
+CREATE VIEW v_steps AS             -- public
+SELECT run_id, step_id, name, reference, call, status, attempt, tenant_id,
+       printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000, 'unixepoch'),
+              started_at % 1000) AS started_at,
+       CASE WHEN ended_at IS NULL THEN NULL ELSE
+         printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', ended_at / 1000, 'unixepoch'),
+                ended_at % 1000) END AS ended_at,
+       ended_at - started_at AS duration_ms,
+       lower(hex(run_origin)) AS run_origin
+FROM steps;
+
