@@ -1,6 +1,7 @@
 #include <demon/err.h>
 
 #include "base.h"
+#include "json_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,12 +30,21 @@ int demon_rc_exit(enum demon_rc rc)
 	return (size_t)rc < demon_count(table) ? table[rc].status : 1;
 }
 
-/* An error is one line whatever text was quoted in it. */
+/* An error is one line of valid UTF-8 whatever was quoted in it, and wherever it was cut. */
 static void flatten(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+	const char *end = text + strlen(text);
+
+	while (text < end) {
+		unsigned char c = (unsigned char)*text;
+		size_t n = c < 0x80 ? 1 : demon_json_utf8(text, end);
+
+		if (c < 0x20 || c == 0x7f)
 			*text = ' ';
+		else if (n == 0)
+			*text = '?';
+		text += n ? n : 1;
+	}
 }
 
 enum demon_rc demon_err_set(struct demon_err *err, enum demon_rc rc, const char *fmt, ...)

@@ -143,6 +143,8 @@ static void errors_are_one_line_and_wrap_going_up(void **state)
 			 DEMON_CONFLICT);
 	assert_int_equal(demon_err_wrap(&err, "run '%s'", "r-7"), DEMON_CONFLICT);
 	assert_string_equal(err.msg, "run 'r-7': gate 'a b': decided");
+	(void)demon_err_set(&err, DEMON_CONFLICT, "%s", "a\xc9z \xc3\xa9 \xe2\x82");
+	assert_string_equal(err.msg, "a?z \xc3\xa9 ??");
 	assert_int_equal(demon_rc_exit(DEMON_CONFLICT), 4);
 	assert_int_equal(demon_rc_http(DEMON_CONFLICT), 409);
 }
