@@ -68,6 +68,11 @@ static const struct demon_opt verify_options[] = {
     {.name = NULL},
 };
 
+static const struct demon_opt bundle_options[] = {
+    {.name = "format", .value = "summary|json", .help = "default: summary, json with --json"},
+    {.name = NULL},
+};
+
 static const struct demon_command runs_commands[] = {
     {.name = "list",
      .summary = "runs, newest first",
@@ -108,6 +113,35 @@ static const struct demon_command events_commands[] = {
 		 "demonctl events tail --follow --type 'ritual.*' --json",
      .options = tail_options,
      .run = demon_command_events_tail},
+    {.name = NULL},
+};
+
+static const struct demon_command contracts_commands[] = {
+    {.name = "bundle",
+     .summary = "print the contracts that are compiled in",
+     .arguments = "",
+     .examples = "demonctl contracts bundle\n"
+		 "demonctl contracts bundle --format json > bundle.json",
+     .options = bundle_options,
+     .run = demon_command_contracts_bundle},
+    {.name = "validate",
+     .summary = "check events against their contracts",
+     .arguments = "FILE...",
+     .text =
+	 "A file holds one JSON document or JSON lines, as export writes them; '-' is standard\n"
+	 "input. Every line that does not hold is reported.",
+     .examples = "demonctl contracts validate events.jsonl\n"
+		 "demonctl export | demonctl contracts validate -",
+     .run = demon_command_contracts_validate,
+     .min_words = 1,
+     .max_words = DEMON_ANY_WORDS},
+    {.name = "validate-envelope",
+     .summary = "check result envelopes",
+     .arguments = "FILE",
+     .examples = "demonctl contracts validate-envelope result.json",
+     .run = demon_command_contracts_envelope,
+     .min_words = 1,
+     .max_words = 1},
     {.name = NULL},
 };
 
@@ -196,6 +230,10 @@ const struct demon_command demon_commands[] = {
 		 "demonctl verify --heads heads.jsonl --json",
      .options = verify_options,
      .run = demon_command_verify},
+    {.name = "contracts",
+     .summary = "the contracts of events",
+     .arguments = "",
+     .subcommands = contracts_commands},
     {.name = "status",
      .summary = "the node on one screen",
      .arguments = "",

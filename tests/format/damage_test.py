@@ -18,10 +18,13 @@ BUILD = os.environ.get("DEMON_BUILD_DIR", os.path.join(SOURCE, "build/debug"))
 DEMONCTL = os.path.join(BUILD, "demonctl")
 ECHO = os.path.join(SOURCE, "examples/rituals/echo.yaml")
 
+# where test builds also write the events that they append
+SINK = {k: v for k, v in os.environ.items() if k == "DEMON_EVENT_SINK"}
+
 
 def demonctl(db, *argv, **kw):
     return subprocess.run([DEMONCTL, "--db", db, *argv], capture_output=True, text=True, timeout=120,
-                          stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], **kw})
+                          stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], **SINK, **kw})
 
 
 def python_finds(path):

@@ -208,6 +208,8 @@ class Streams(Case):
             (0, "status"),
             (0, "doctor"),
             (3, "runs", "show", "none"),
+            (0, "contracts", "bundle"),
+            (0, "contracts", "validate", self.path("log.jsonl")),
         ]:
             with self.subTest(args=args):
                 result = self.ctl(*args, "--json", status=status)

@@ -72,7 +72,9 @@ class Case(unittest.TestCase):
         self.env = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("DEMON_", "NATS_")) and name != "NO_COLOR"
+            if name == "DEMON_EVENT_SINK"
+            or not name.startswith(("DEMON_", "NATS_"))
+            and name != "NO_COLOR"
         }
         self.env.update({"HOME": self.path("home"), "DEMON_DB": self.db, "TZ": "UTC"})
         os.mkdir(self.path("home"))
