@@ -72,16 +72,34 @@ static void shun(struct demon_workers *w, const struct demon_run_id *run)
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
+/* One execution, for the callbacks. */
+struct execution {
+	struct demon_workers *w;
+	size_t events; /* appended by it */
+};
+
 static bool is_stopped(void *ctx)
 {
-	const struct demon_workers *w = ctx;
+	const struct execution *x = ctx;
 
-	return atomic_load(&w->stop);
+	return atomic_load(&x->w->stop);
+}
+
+static void count_event(void *ctx, const char *type, const char *payload, size_t len)
+{
+	struct execution *x = ctx;
+
+	(void)type;
+	(void)payload;
+	(void)len;
+	x->events++;
 }
 
 static void execute(struct demon_workers *w, const struct demon_run_id *run)
 {
-	const struct demon_run_watch watch = {.stop = is_stopped, .ctx = w};
+	struct execution x = {.w = w};
+	const struct demon_run_watch watch = {
+	    .listener = count_event, .stop = is_stopped, .ctx = &x};
 	struct demon_run_outcome outcome = {0};
 	struct demon_err err = {0};
 	enum demon_rc rc = demon_run_execute_watched(w->store, run, &watch, &outcome, &err);
@@ -95,7 +113,7 @@ static void execute(struct demon_workers *w, const struct demon_run_id *run)
 		demon_log_write(w->log, DEMON_LOG_ERROR, "run cannot be executed", "run",
 				run->run_id, "tenant", run->tenant_id, "error", err.msg, NULL);
 		shun(w, run);
-	} else {
+	} else if (x.events) { /* else another had ended it since it was listed */
 		demon_log_write(w->log, DEMON_LOG_INFO, "run executed", "run", run->run_id,
 				"tenant", run->tenant_id, "status", outcome.status, NULL);
 	}
