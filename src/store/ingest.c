@@ -10,9 +10,10 @@
 
 #define FUTURE_MS ((demon_time)24 * 60 * 60 * 1000)
 
-DEMON_SQL(sql_held, "SELECT e.hash, e.seq FROM log_events e JOIN log_chains c ON c.id = e.chain_id "
-		    "WHERE c.origin = :origin AND c.epoch = :epoch AND c.stream = :stream "
-		    "AND e.origin_seq = :sequence");
+DEMON_SQL(sql_held,
+	  "SELECT e.hash, e.clock FROM log_events e JOIN log_chains c ON c.id = e.chain_id "
+	  "WHERE c.origin = :origin AND c.epoch = :epoch AND c.stream = :stream "
+	  "AND e.origin_seq = :sequence");
 
 /* "stream origin/epoch 17", for messages */
 static void name_event(const struct demon_event_ref *ref, char out[128])
@@ -26,10 +27,16 @@ static void name_event(const struct demon_event_ref *ref, char out[128])
 		       ref->sequence);
 }
 
-/* Whether the log holds the identity of @p ref, and then with which hash. */
+/* An event that the log holds. */
+struct held {
+	bool found;
+	unsigned char hash[DEMON_SHA256_LEN];
+	uint64_t clock;
+};
+
+/* Whether the log holds the identity of @p ref, and then as what. */
 static enum demon_rc find_held(struct demon_db *db, const struct demon_event_ref *ref,
-			       bool *ret_held, unsigned char hash[DEMON_SHA256_LEN],
-			       struct demon_err *err)
+			       struct held *ret, struct demon_err *err)
 {
 	DEMON_STMT(q, db, &sql_held);
 	enum demon_rc rc;
@@ -38,28 +45,30 @@ static enum demon_rc find_held(struct demon_db *db, const struct demon_event_ref
 	demon_bind_blob(&q, ":epoch", ref->epoch, DEMON_EPOCH_LEN);
 	demon_bind_str(&q, ":stream", demon_stream_name(ref->stream));
 	demon_bind_i64(&q, ":sequence", ref->sequence);
-	if (!(rc = demon_step(&q, ret_held, err)) && *ret_held)
-		memcpy(hash, demon_col_blob(&q, 0), DEMON_SHA256_LEN);
-	return rc;
+	if ((rc = demon_step(&q, &ret->found, err)) || !ret->found)
+		return rc;
+	memcpy(ret->hash, demon_col_blob(&q, 0), DEMON_SHA256_LEN);
+	ret->clock = (uint64_t)demon_col_i64(&q, 1);
+	return DEMON_OK;
 }
 
-/* The event that @p ref names must be held, with that hash. */
+/* The event that @p ref names must be held, with that hash. *ret_clock: its logical clock. */
 static enum demon_rc require(struct demon_db *db, const struct demon_event_ref *ref,
-			     const char *what, struct demon_err *err)
+			     const char *what, uint64_t *ret_clock, struct demon_err *err)
 {
-	unsigned char hash[DEMON_SHA256_LEN];
+	struct held held;
 	char name[128];
-	bool held;
-	enum demon_rc rc = find_held(db, ref, &held, hash, err);
+	enum demon_rc rc = find_held(db, ref, &held, err);
 
 	if (rc)
 		return rc;
 	name_event(ref, name);
-	if (!held)
+	if (!held.found)
 		return demon_err_set(err, DEMON_NOTFOUND, "%s is missing: %s", what, name);
-	if (memcmp(hash, ref->hash, sizeof(hash)) != 0)
+	if (memcmp(held.hash, ref->hash, sizeof(held.hash)) != 0)
 		return demon_err_set(err, DEMON_CONFLICT, "%s has another hash here: %s", what,
 				     name);
+	*ret_clock = held.clock;
 	return DEMON_OK;
 }
 
@@ -73,17 +82,39 @@ static struct demon_event_ref ref_of(const struct demon_event *ev)
 	return ref;
 }
 
+/* The event before in its chain: held, with the hash that this one builds on, and earlier. */
+static enum demon_rc require_predecessor(struct demon_db *db, const struct demon_event *ev,
+					 struct demon_err *err)
+{
+	static const unsigned char zero[DEMON_SHA256_LEN];
+	struct demon_event_ref before = ref_of(ev);
+	uint64_t clock;
+	enum demon_rc rc;
+
+	if (ev->sequence == 1) {
+		if (memcmp(ev->previous_hash, zero, sizeof(zero)) != 0)
+			return demon_err_set(err, DEMON_INVALID,
+					     "the first event of a chain names one before it");
+		return DEMON_OK;
+	}
+	before.sequence--;
+	memcpy(before.hash, ev->previous_hash, sizeof(before.hash));
+	if ((rc = require(db, &before, "the event before", &clock, err)))
+		return rc;
+	if (ev->clock <= clock)
+		return demon_err_set(err, DEMON_INVALID, "its logical clock does not ascend");
+	return DEMON_OK;
+}
+
 static enum demon_rc require_causes(struct demon_db *db, const struct demon_event *ev,
 				    struct demon_err *err)
 {
-	struct demon_event_ref before = ref_of(ev);
 	struct demon_field field;
+	uint64_t clock;
 	size_t at = 0;
 	enum demon_rc rc;
 
-	before.sequence--;
-	memcpy(before.hash, ev->previous_hash, sizeof(before.hash));
-	if (before.sequence > 0 && (rc = require(db, &before, "the event before", err)))
+	if ((rc = require_predecessor(db, ev, err)))
 		return rc;
 	while (demon_header_next(ev->extra, ev->extra_len, &at, &field)) {
 		struct demon_event_ref ref;
@@ -94,7 +125,8 @@ static enum demon_rc require_causes(struct demon_db *db, const struct demon_even
 			return demon_err_set(err, DEMON_INVALID, "header field %u is malformed",
 					     field.tag);
 		rc = require(db, &ref,
-			     field.tag == DEMON_TAG_CAUSE ? "a cause" : "what it continues", err);
+			     field.tag == DEMON_TAG_CAUSE ? "a cause" : "what it continues", &clock,
+			     err);
 		if (rc)
 			return rc;
 	}
@@ -219,16 +251,15 @@ static enum demon_rc ingest_one(struct demon_write *w, const struct demon_event 
 				struct demon_err *err)
 {
 	struct demon_event_ref ref = ref_of(ev);
-	unsigned char hash[DEMON_SHA256_LEN];
-	bool held;
+	struct held held;
 	enum demon_rc rc;
 
 	if ((rc = check_event(w->store, ev, err)) ||
-	    (rc = find_held(w->store->writer, &ref, &held, hash, err)))
+	    (rc = find_held(w->store->writer, &ref, &held, err)))
 		return rc;
-	if (held && memcmp(hash, ev->hash, sizeof(hash)) != 0)
+	if (held.found && memcmp(held.hash, ev->hash, sizeof(held.hash)) != 0)
 		return demon_err_set(err, DEMON_CONFLICT, "its identity is held with another hash");
-	if (held)
+	if (held.found)
 		return DEMON_OK;
 	if ((rc = require_causes(w->store->writer, ev, err)))
 		return rc;

@@ -58,6 +58,23 @@ def main():
         "2026-01-02T03:04:10.999Z", [1767323050999, 0], run, causes=sorted([first, end], key=lambda r: v.ref_bytes(r)),
         term=2, extra=[[128, "00ff"], [255, "01"]], **RUN)
 
+    # well-hashed, but no chain: what a careless or hostile writer could make
+    good = len(events)
+    C = "c0" * 16
+    for clocks in ([5, 5], [5, 4]):
+        last.clear()
+        for counter in clocks:
+            add("a clock that does not ascend", C, E1, "ritual", "test.noted:v1", "2026-01-02T03:04:05.000Z",
+                [1767323045000, counter], run, **RUN)
+    last.clear()
+    C = "c1" * 16
+    last[(C, E1, "ritual")] = (0, "11" * 32)
+    add("a first event that names one before it", C, E1, "ritual", "test.noted:v1", "2026-01-02T03:04:05.000Z",
+        [1767323045000, 5], run, **RUN)
+    refused = [{"name": events[i]["name"], "lines": [e["line"] for e in events[i:j]]}
+               for i, j in ((good, good + 2), (good + 2, good + 4), (good + 4, good + 5))]
+    del events[good:]
+
     seed = hashlib.sha256(b"demon test key").digest()
     key = Ed25519PrivateKey.from_private_bytes(seed)
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
@@ -71,7 +88,7 @@ def main():
     canon = [{"in": t, "out": v.canonical(v.parse(t))} for t in texts]
     path = os.path.join(os.path.dirname(__file__), "../data/format/vectors.json")
     with open(path, "w", encoding="utf-8") as f:
-        json.dump({"canonical": canon, "events": events, "heads": heads}, f, indent=1, ensure_ascii=True)
+        json.dump({"canonical": canon, "events": events, "heads": heads, "refused": refused}, f, indent=1, ensure_ascii=True)
         f.write("\n")
     return 0
 

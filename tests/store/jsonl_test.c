@@ -238,6 +238,30 @@ static void a_gap_a_torn_group_and_a_missing_cause_are_told(void **state)
 	assert_contains(f->err.msg, "line 1");
 }
 
+static void well_hashed_events_that_are_no_chain_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct demon_verified verified;
+	json_t *v;
+	json_t *line;
+	size_t i;
+	size_t k;
+	int64_t added;
+
+	json_array_foreach(json_object_get(f->vectors, "refused"), i, v)
+	{
+		demon_buf_clear(&f->out);
+		json_array_foreach(json_object_get(v, "lines"), k, line)
+		{
+			assert_ok(demon_json_canonical(line, &f->out, &f->err), &f->err);
+			demon_buf_char(&f->out, '\n');
+		}
+		assert_rc(import(f, f->out.data, f->out.len, &added), DEMON_INVALID, &f->err);
+		assert_ok(demon_verify(f->store, &verified, &f->err), &f->err);
+	}
+	assert_int_equal(i, 3);
+}
+
 static void an_identity_with_another_hash_is_a_conflict(void **state)
 {
 	struct fixture *f = *state;
@@ -304,6 +328,7 @@ int main(void)
 	    T(a_gap_a_torn_group_and_a_missing_cause_are_told),
 	    T(what_stands_before_a_refused_group_stays),
 	    T(an_identity_with_another_hash_is_a_conflict),
+	    T(well_hashed_events_that_are_no_chain_are_refused),
 	    T(an_event_from_tomorrow_waits),
 	    T(what_another_wrote_under_our_epoch_ends_the_epoch),
 	};
