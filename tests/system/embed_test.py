@@ -51,7 +51,7 @@ class Embed(Case):
 
     def test_statically(self):
         path = {"PKG_CONFIG_PATH": os.path.join(self.prefix, self.lib)}
-        self.run_tool("make", "-C", "embed", "STATIC=--static", **path)
+        self.run_tool("make", "-C", "embed", "STATIC=1", **path)
         self.check(os.path.join(self.dir, "embed/embed"))
         self.assertNotIn("libdemon", self.run_tool("ldd", "embed/embed"))
 
