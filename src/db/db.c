@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
 
@@ -96,7 +97,10 @@ enum demon_rc demon_db_error(const struct demon_db *db, struct demon_err *err, c
 		(void)demon_err_sys(err, rc_of(code, sys), sys, "%s: %s", what,
 				    sqlite3_errmsg(db->sql));
 	else
-		(void)demon_err_set(err, rc_of(code, 0), "%s: %s", what, sqlite3_errmsg(db->sql));
+		(void)demon_err_set(err, rc_of(code, 0), "%s: %s", what,
+				    code == SQLITE_READONLY_DIRECTORY
+					? "its folder cannot be written"
+					: sqlite3_errmsg(db->sql));
 	err->sys = code;
 	return err->rc;
 }
@@ -113,7 +117,7 @@ static enum demon_rc path_error(const struct demon_db *db, struct demon_err *err
 /* SQLite's URI for @p path, read without a lock and without -wal and -shm. */
 static void add_immutable_uri(struct demon_buf *b, const char *path)
 {
-	demon_buf_str(b, path[0] == '/' ? "file://" : "file:");
+	demon_buf_str(b, path[0] == '/' ? "file://" : "file:./");
 	for (const char *p = path; *p; p++) {
 		if (*p == '%' || *p == '?' || *p == '#')
 			demon_buf_fmt(b, "%%%02x", (unsigned)(unsigned char)*p);
@@ -172,6 +176,23 @@ static enum demon_rc refuse_stranger(const char *path, bool *ret_known, struct d
 	return DEMON_OK;
 }
 
+/* Whether a file can be made at @p path; SQLite's own answer loses the reason. */
+static enum demon_rc check_folder(const char *path, struct demon_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	demon_auto_free char *folder =
+	    demon_strndup(slash ? path : ".", slash ? (size_t)(slash - path) + 1 : 1);
+
+	if (!folder)
+		return demon_err_set(err, DEMON_NOMEM, "cannot make '%s': out of memory", path);
+	if (access(folder, W_OK | X_OK)) {
+		int sys = errno;
+
+		return demon_err_sys(err, rc_of_open(sys), sys, "cannot make '%s'", path);
+	}
+	return DEMON_OK;
+}
+
 /* Says what kind of thing the path is: *ret_empty for a missing or an empty file. */
 static enum demon_rc look_at_path(const char *path, enum demon_db_role role, bool create,
 				  bool *ret_empty, struct demon_err *err)
@@ -185,7 +206,7 @@ static enum demon_rc look_at_path(const char *path, enum demon_db_role role, boo
 
 		*ret_empty = true;
 		if (sys == ENOENT && create && role == DEMON_DB_WRITER)
-			return DEMON_OK;
+			return check_folder(path, err);
 		if (role == DEMON_DB_READER && is_permission(sys))
 			return demon_err_sys(err, DEMON_IO, sys, "cannot open '%s'", path);
 		return demon_err_sys(err, rc_of_open(sys), sys, "cannot open '%s'", path);
