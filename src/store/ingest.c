@@ -88,7 +88,7 @@ static enum demon_rc require_predecessor(struct demon_db *db, const struct demon
 {
 	static const unsigned char zero[DEMON_SHA256_LEN];
 	struct demon_event_ref before = ref_of(ev);
-	uint64_t clock;
+	uint64_t clock = 0;
 	enum demon_rc rc;
 
 	if (ev->sequence == 1) {
