@@ -91,7 +91,8 @@ enum demon_rc demon_db_error(const struct demon_db *db, struct demon_err *err, c
 	int base = code & 0xff;
 	int sys = 0;
 
-	if (base == SQLITE_IOERR || base == SQLITE_CANTOPEN || base == SQLITE_FULL)
+	/* a commit does not note its errno, so what is there then belongs to an older failure */
+	if ((base == SQLITE_IOERR && code != SQLITE_IOERR_FSYNC) || base == SQLITE_CANTOPEN)
 		sys = sqlite3_system_errno(db->sql);
 	if (sys)
 		(void)demon_err_sys(err, rc_of(code, sys), sys, "%s: %s", what,

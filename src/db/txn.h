@@ -36,8 +36,11 @@ enum demon_rc demon_txn_read(struct demon_txn *tx, struct demon_db *db, struct d
     demon_must_check;
 
 /**
- * COMMIT. When it returns DEMON_OK the data is on disk. A failed commit is rolled back. The
- * checkpoint that may follow is over when this returns; its failure does not undo the commit.
+ * COMMIT. When it returns DEMON_OK the data is on disk. A failed commit is rolled back;
+ * after an I/O error (DEMON_IO from the disk) its rows may all be there once the database was
+ * opened again, for the WAL may hold them: whoever was told of the failure knows only that he does
+ * not know. The checkpoint that may follow is over when this returns; its failure does not undo the
+ * commit.
  */
 enum demon_rc demon_txn_commit(struct demon_txn *tx, struct demon_err *err) demon_must_check;
 
