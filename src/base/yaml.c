@@ -4,38 +4,18 @@
  */
 #include "base/yaml.h"
 
-#include "buf.h"
-#include "json.h"
-#include "json_text.h"
+#include "yaml_doc.h"
 #include "yaml_scalar.h"
+#include "yaml_text.h"
 
 #include <assert.h>
 #include <string.h>
 #include <yaml.h>
 
-#define TAG_PREFIX "tag:yaml.org,2002:"
+#define TAG_PREFIX    "tag:yaml.org,2002:"
+#define NOT_AS_TAGGED "the value is not what its tag says"
 
 const struct demon_yaml_limits demon_yaml_ritual_limits = {1 << 20, 100, 200000};
-
-/* Memory that lives as long as its document. */
-struct block {
-	struct block *next;
-	size_t used;
-	size_t size;
-	char bytes[];
-};
-
-/* A scalar's value, owned by the document. */
-struct value {
-	struct value *next;
-	json_t *json;
-};
-
-struct demon_yaml_doc {
-	struct block *blocks;
-	struct value *values;
-	struct demon_yaml_node *root;
-};
 
 /* A collection whose end has not been seen. */
 struct open {
@@ -43,7 +23,7 @@ struct open {
 	struct demon_yaml_node **items; /* owned while open */
 	size_t count;
 	size_t cap;
-	json_t *seen;    /* keys of a mapping: name -> line; owned */
+	json_t *seen;    /* keys of a mapping: name -> index of its item; owned */
 	const char *key; /* read, its value not yet */
 	unsigned key_line;
 	unsigned key_column;
@@ -51,6 +31,8 @@ struct open {
 
 struct reader {
 	const char *name;
+	const char *text; /* borrowed */
+	size_t len;
 	const struct demon_yaml_limits *limits;
 	struct demon_yaml_doc *doc;
 	struct open *stack; /* limits->depth of them */
@@ -58,59 +40,6 @@ struct reader {
 	unsigned nodes;
 	struct demon_err *err;
 };
-
-/* memory ---------------------------------------------------------------------------------- */
-
-static void *allocate(struct demon_yaml_doc *doc, size_t n)
-{
-	struct block *b = doc->blocks;
-	size_t size = n > 8192 ? n : 8192;
-	void *p;
-
-	n = (n + 15) & ~(size_t)15;
-	if (!b || b->size - b->used < n) {
-		b = demon_calloc(1, sizeof(*b) + size + 16);
-		if (!b)
-			return NULL;
-		b->size = size + 16;
-		b->next = doc->blocks;
-		doc->blocks = b;
-	}
-	p = b->bytes + b->used;
-	b->used += n;
-	return p;
-}
-
-static char *keep_text(struct demon_yaml_doc *doc, const char *text, size_t n)
-{
-	char *copy = allocate(doc, n + 1);
-
-	if (copy) {
-		memcpy(copy, text, n);
-		copy[n] = '\0';
-	}
-	return copy;
-}
-
-void demon_yaml_free(struct demon_yaml_doc *doc)
-{
-	if (!doc)
-		return;
-	for (struct value *v = doc->values; v; v = v->next)
-		json_decref(v->json);
-	while (doc->blocks) {
-		struct block *next = doc->blocks->next;
-
-		free(doc->blocks);
-		doc->blocks = next;
-	}
-	free(doc);
-}
-
-void demon_yaml_free_p(struct demon_yaml_doc **doc)
-{
-	demon_yaml_free(*doc);
-}
 
 /* errors ---------------------------------------------------------------------------------- */
 
@@ -123,38 +52,6 @@ static enum demon_rc at(struct reader *r, yaml_mark_t mark, enum demon_rc rc, co
 {
 	return demon_err_set(r->err, rc, "%s:%zu:%zu: %s", r->name, mark.line + 1, mark.column + 1,
 			     why);
-}
-
-/* text ------------------------------------------------------------------------------------ */
-
-static bool is_control(unsigned char c)
-{
-	return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
-}
-
-/* Bytes are looked at before libyaml sees them, so that the places are exact. */
-static enum demon_rc check_bytes(struct reader *r, const char *text, size_t len)
-{
-	yaml_mark_t mark = {0};
-
-	for (size_t i = 0; i < len;) {
-		unsigned char c = (unsigned char)text[i];
-		size_t n = c < 0x80 ? 1 : demon_json_utf8(text + i, text + len);
-
-		if (n == 0)
-			return at(r, mark, DEMON_INVALID, "not valid UTF-8");
-		if (c == 0)
-			return at(r, mark, DEMON_INVALID, "a NUL byte");
-		if (is_control(c))
-			return at(r, mark, DEMON_INVALID, "a control character");
-		i += n;
-		mark.column++;
-		if (c == '\n' || (c == '\r' && (i == len || text[i] != '\n'))) {
-			mark.line++;
-			mark.column = 0;
-		}
-	}
-	return DEMON_OK;
 }
 
 /* nodes ----------------------------------------------------------------------------------- */
@@ -189,7 +86,7 @@ static enum demon_rc place(struct reader *r, enum demon_yaml_kind kind, yaml_mar
 	if (++r->nodes > r->limits->nodes)
 		return demon_err_set(r->err, DEMON_TOOBIG, "%s:%zu:%zu: more than %u nodes",
 				     r->name, mark.line + 1, mark.column + 1, r->limits->nodes);
-	node = allocate(r->doc, sizeof(*node));
+	node = demon_yaml_alloc(r->doc, sizeof(*node));
 	if (!node)
 		return no_memory(r);
 	*node = (struct demon_yaml_node){
@@ -233,7 +130,7 @@ static enum demon_rc open_collection(struct reader *r, enum demon_yaml_kind kind
 static enum demon_rc close_collection(struct reader *r)
 {
 	struct open *o = &r->stack[r->depth - 1];
-	struct demon_yaml_node **items = allocate(r->doc, o->count * sizeof(void *));
+	struct demon_yaml_node **items = demon_yaml_alloc(r->doc, o->count * sizeof(void *));
 
 	if (!items)
 		return no_memory(r);
@@ -247,27 +144,37 @@ static enum demon_rc close_collection(struct reader *r)
 	return DEMON_OK;
 }
 
-/* What the tag of a scalar asks for; NULL: what its text says. */
-static enum demon_rc check_tag(struct reader *r, const yaml_event_t *e, const char **ret_name)
+/* The short name of a core schema's tag, or NULL. "!" says string, list or mapping, as it stands
+ * before one; @p plain is the name of that. */
+static const char *core_name(const char *tag, const char *plain)
 {
-	static const char *const known[] = {"str", "int", "float", "bool", "null"};
-	const char *tag = (const char *)e->data.scalar.tag;
+	static const char *const known[] = {"str", "int", "float", "bool", "null", "seq", "map"};
 
-	*ret_name = NULL;
-	if (!tag)
-		return DEMON_OK;
-	if (strcmp(tag, "!") == 0) {
-		*ret_name = "str";
-		return DEMON_OK;
-	}
-	if (strncmp(tag, TAG_PREFIX, strlen(TAG_PREFIX)) == 0) {
+	if (strcmp(tag, "!") == 0)
+		return plain;
+	if (strncmp(tag, TAG_PREFIX, strlen(TAG_PREFIX)) == 0)
 		for (size_t i = 0; i < demon_count(known); i++)
 			if (strcmp(tag + strlen(TAG_PREFIX), known[i]) == 0)
-				*ret_name = known[i];
-	}
-	return *ret_name
-		   ? DEMON_OK
-		   : at(r, e->start_mark, DEMON_INVALID, "tags of its own kind are not allowed");
+				return known[i];
+	return NULL;
+}
+
+/* *ret_name: what the tag asks for; NULL: there is none. */
+static enum demon_rc check_tag(struct reader *r, const yaml_char_t *tag, const char *plain,
+			       yaml_mark_t mark, const char **ret_name)
+{
+	const char *text = (const char *)tag;
+	bool foreign;
+
+	*ret_name = text ? core_name(text, plain) : NULL;
+	if (!text || *ret_name)
+		return DEMON_OK;
+	foreign = strncmp(text, TAG_PREFIX, strlen(TAG_PREFIX)) != 0;
+	return demon_err_set(r->err, DEMON_INVALID,
+			     "%s:%zu:%zu: tag '%s%.80s' is not allowed: only those of the core "
+			     "schema are (!!str, !!int, !!float, !!bool, !!null, !!seq, !!map)",
+			     r->name, mark.line + 1, mark.column + 1, foreign ? "" : "!!",
+			     foreign ? text : text + strlen(TAG_PREFIX));
 }
 
 static bool has_tagged_kind(const json_t *json, const char *name)
@@ -298,35 +205,21 @@ static enum demon_rc scalar_value(struct reader *r, const yaml_event_t *e, json_
 	const char *tag;
 	enum demon_rc rc;
 
-	if ((rc = check_tag(r, e, &tag)))
+	if ((rc = check_tag(r, e->data.scalar.tag, "str", e->start_mark, &tag)))
 		return rc;
 	if (memchr(text, '\0', len))
 		return at(r, e->start_mark, DEMON_INVALID, "a NUL character in a string");
 	if (tag ? strcmp(tag, "str") == 0 : e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
 		*ret_json = json_stringn(text, len);
-		return *ret_json ? DEMON_OK
-				 : at(r, e->start_mark, DEMON_INVALID, "not a valid string");
+		return *ret_json ? DEMON_OK : no_memory(r);
 	}
 	if (demon_yaml_resolve(text, len, ret_json, r->err))
 		return demon_err_wrap(r->err, "%s:%zu:%zu", r->name, e->start_mark.line + 1,
 				      e->start_mark.column + 1);
 	if (tag && !has_tagged_kind(*ret_json, tag)) {
 		json_decref(*ret_json);
-		return at(r, e->start_mark, DEMON_INVALID, "the value is not what its tag says");
+		return at(r, e->start_mark, DEMON_INVALID, NOT_AS_TAGGED);
 	}
-	return DEMON_OK;
-}
-
-static enum demon_rc keep_value(struct reader *r, json_t *json)
-{
-	struct value *v = allocate(r->doc, sizeof(*v));
-
-	if (!v) {
-		json_decref(json);
-		return no_memory(r);
-	}
-	*v = (struct value){r->doc->values, json};
-	r->doc->values = v;
 	return DEMON_OK;
 }
 
@@ -342,14 +235,17 @@ static enum demon_rc read_key(struct reader *r, const yaml_event_t *e, const jso
 	if (strcmp(key, "<<") == 0 && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
 		return at(r, e->start_mark, DEMON_INVALID, "merge keys are not allowed");
 	before = json_object_get(o->seen, key);
-	if (before)
+	if (before) {
+		const struct demon_yaml_node *first = o->items[json_integer_value(before)];
+
 		return demon_err_set(r->err, DEMON_INVALID,
-				     "%s:%zu:%zu: key '%.80s' stands twice, first in line %lld",
+				     "%s:%zu:%zu: key '%.80s' stands twice, first at %u:%u",
 				     r->name, e->start_mark.line + 1, e->start_mark.column + 1, key,
-				     (long long)json_integer_value(before));
-	if (json_object_set_new(o->seen, key, json_integer((json_int_t)e->start_mark.line + 1)))
+				     first->key_line, first->key_column);
+	}
+	if (json_object_set_new(o->seen, key, json_integer((json_int_t)o->count)))
 		return no_memory(r);
-	o->key = keep_text(r->doc, key, json_string_length(value));
+	o->key = demon_yaml_keep_text(r->doc, key, json_string_length(value));
 	o->key_line = (unsigned)e->start_mark.line + 1;
 	o->key_column = (unsigned)e->start_mark.column + 1;
 	return o->key ? DEMON_OK : no_memory(r);
@@ -362,8 +258,13 @@ static enum demon_rc read_scalar(struct reader *r, const yaml_event_t *e)
 	json_t *json;
 	enum demon_rc rc;
 
-	if ((rc = scalar_value(r, e, &json)) || (rc = keep_value(r, json)))
+	if (!o && !e->data.scalar.tag && e->data.scalar.length == 0 &&
+	    e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+		return at(r, e->start_mark, DEMON_INVALID, "the document is empty");
+	if ((rc = scalar_value(r, e, &json)))
 		return rc;
+	if (!demon_yaml_keep_value(r->doc, json))
+		return no_memory(r);
 	if (o && o->node->kind == DEMON_YAML_MAPPING && !o->key)
 		return read_key(r, e, json);
 	if ((rc = place(r, DEMON_YAML_SCALAR, e->start_mark, &node)))
@@ -374,25 +275,22 @@ static enum demon_rc read_scalar(struct reader *r, const yaml_event_t *e)
 
 /* events ---------------------------------------------------------------------------------- */
 
-static bool is_collection_tag(const yaml_char_t *tag, const char *name)
-{
-	const char *text = (const char *)tag;
-
-	return !text || strcmp(text, "!") == 0 ||
-	       (strncmp(text, TAG_PREFIX, strlen(TAG_PREFIX)) == 0 &&
-		strcmp(text + strlen(TAG_PREFIX), name) == 0);
-}
-
 static enum demon_rc read_start(struct reader *r, const yaml_event_t *e, bool mapping)
 {
 	const yaml_char_t *tag = mapping ? e->data.mapping_start.tag : e->data.sequence_start.tag;
 	const yaml_char_t *anchor =
 	    mapping ? e->data.mapping_start.anchor : e->data.sequence_start.anchor;
 
+	const char *own = mapping ? "map" : "seq";
+	const char *asked;
+	enum demon_rc rc;
+
 	if (anchor)
 		return at(r, e->start_mark, DEMON_INVALID, "anchors are not allowed");
-	if (!is_collection_tag(tag, mapping ? "map" : "seq"))
-		return at(r, e->start_mark, DEMON_INVALID, "tags of its own kind are not allowed");
+	if ((rc = check_tag(r, tag, own, e->start_mark, &asked)))
+		return rc;
+	if (asked && strcmp(asked, own) != 0)
+		return at(r, e->start_mark, DEMON_INVALID, NOT_AS_TAGGED);
 	return open_collection(r, mapping ? DEMON_YAML_MAPPING : DEMON_YAML_SEQUENCE,
 			       e->start_mark);
 }
@@ -427,16 +325,31 @@ static enum demon_rc read_event(struct reader *r, const yaml_event_t *e)
 	return DEMON_OK;
 }
 
+/* libyaml's words, or better ones for what people get wrong most. */
 static enum demon_rc syntax_error(struct reader *r, const yaml_parser_t *parser)
 {
 	yaml_mark_t mark = parser->problem_mark;
+	const char *problem = parser->problem ? parser->problem : "not YAML";
+	const char *context = parser->context;
+	char c;
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return no_memory(r);
+	if (strcmp(problem, "found character that cannot start any token") == 0) {
+		c = demon_yaml_byte_at(r->text, r->len, mark.line + 1, mark.column + 1);
+		if (c == '\t')
+			return at(r, mark, DEMON_INVALID,
+				  "a tab cannot stand here: indent with spaces");
+		return demon_err_set(r->err, DEMON_INVALID,
+				     "%s:%zu:%zu: '%c' cannot begin a value: put it in quotes",
+				     r->name, mark.line + 1, mark.column + 1, c ? c : '?');
+	}
+	if (strcmp(problem, "found invalid Unicode character escape code") == 0)
+		return at(r, mark, DEMON_INVALID,
+			  "the escape is not a character (one beyond \\uffff is written as it "
+			  "is, or as \\U and eight digits)");
 	return demon_err_set(r->err, DEMON_INVALID, "%s:%zu:%zu: %s%s%s", r->name, mark.line + 1,
-			     mark.column + 1, parser->context ? parser->context : "",
-			     parser->context ? ": " : "",
-			     parser->problem ? parser->problem : "not YAML");
+			     mark.column + 1, context ? context : "", context ? ": " : "", problem);
 }
 
 static enum demon_rc read_all(struct reader *r, yaml_parser_t *parser)
@@ -456,7 +369,7 @@ static enum demon_rc read_all(struct reader *r, yaml_parser_t *parser)
 	}
 }
 
-static enum demon_rc read_document(struct reader *r, const char *text, size_t len)
+static enum demon_rc read_document(struct reader *r)
 {
 	yaml_parser_t parser;
 	enum demon_rc rc;
@@ -464,7 +377,7 @@ static enum demon_rc read_document(struct reader *r, const char *text, size_t le
 	if (!yaml_parser_initialize(&parser))
 		return no_memory(r);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)r->text, r->len);
 	rc = read_all(r, &parser);
 	yaml_parser_delete(&parser);
 	while (r->depth) {
@@ -481,86 +394,25 @@ enum demon_rc demon_yaml_parse(const char *name, const char *text, size_t len,
 			       const struct demon_yaml_limits *limits,
 			       struct demon_yaml_doc **ret_doc, struct demon_err *err)
 {
-	struct reader r = {.name = name, .limits = limits, .err = err};
+	struct reader r = {.name = name, .text = text, .len = len, .limits = limits, .err = err};
 	enum demon_rc rc;
 
 	if (len > limits->max_bytes)
 		return demon_err_set(err, DEMON_TOOBIG, "%s: %zu bytes; the limit is %zu", name,
 				     len, limits->max_bytes);
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-		text += 3;
-		len -= 3;
+		r.text += 3;
+		r.len -= 3;
 	}
-	if ((rc = check_bytes(&r, text, len)))
+	if ((rc = demon_yaml_check_text(name, r.text, r.len, err)))
 		return rc;
 	r.doc = demon_calloc(1, sizeof(*r.doc));
 	r.stack = demon_calloc(limits->depth, sizeof(*r.stack));
-	rc = r.doc && r.stack ? read_document(&r, text, len) : no_memory(&r);
+	rc = r.doc && r.stack ? read_document(&r) : no_memory(&r);
 	free(r.stack);
 	if (rc)
 		demon_yaml_free(r.doc);
 	else
 		*ret_doc = r.doc;
 	return rc;
-}
-
-/* reading the tree ------------------------------------------------------------------------ */
-
-const struct demon_yaml_node *demon_yaml_root(const struct demon_yaml_doc *doc)
-{
-	return doc->root;
-}
-
-const struct demon_yaml_node *demon_yaml_get(const struct demon_yaml_node *mapping, const char *key)
-{
-	for (size_t i = 0; i < mapping->count; i++)
-		if (mapping->items[i]->key && strcmp(mapping->items[i]->key, key) == 0)
-			return mapping->items[i];
-	return NULL;
-}
-
-/* The depth is bounded by the limit that the document was read with. */
-json_t *demon_yaml_json(const struct demon_yaml_node *node) /* NOLINT(misc-no-recursion) */
-{
-	json_t *json;
-
-	if (node->kind == DEMON_YAML_SCALAR)
-		return json_deep_copy(node->scalar);
-	json = node->kind == DEMON_YAML_MAPPING ? json_object() : json_array();
-	for (size_t i = 0; json && i < node->count; i++) {
-		json_t *item = demon_yaml_json(node->items[i]);
-		int failed = node->kind == DEMON_YAML_MAPPING
-				 ? json_object_set_new(json, node->items[i]->key, item)
-				 : json_array_append_new(json, item);
-
-		if (failed) {
-			json_decref(json);
-			json = NULL;
-		}
-	}
-	return json;
-}
-
-const char *demon_yaml_describe(const struct demon_yaml_node *node)
-{
-	if (node->kind == DEMON_YAML_SEQUENCE)
-		return "a list";
-	if (node->kind == DEMON_YAML_MAPPING)
-		return "a mapping";
-	switch (json_typeof(node->scalar)) {
-	case JSON_STRING:
-		return "a string";
-	case JSON_INTEGER:
-		return "an integer";
-	case JSON_REAL:
-		return "a number";
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return "a boolean";
-	case JSON_NULL:
-	case JSON_OBJECT:
-	case JSON_ARRAY:
-		break;
-	}
-	return "nothing";
 }

@@ -2,10 +2,16 @@
  * YAML by the 1.2 core schema, read into a tree that keeps the place of every node.
  *
  * The parser refuses what a reader of operational files cannot trust: aliases and anchors, tags
- * other than the core schema's, more than one document, duplicate keys, keys that are not
- * strings, NUL and other control characters, invalid UTF-8, more bytes, nodes or levels than the
- * limits. Plain scalars resolve as the core schema says: null, true/false (not yes/no/on/off),
- * integers (decimal, 0o, 0x), floats, else strings. JSON is read by the same function.
+ * other than the core schema's, merge keys, more or less than one document, duplicate keys, keys
+ * that are not strings, integers that a double does not hold exactly, infinity and NaN, NUL and
+ * other control characters, invalid UTF-8, a byte order mark that is not at the beginning, the
+ * characters U+0085, U+2028 and U+2029 unless escaped (readers differ on whether they end a line),
+ * more bytes, nodes or levels than the limits. Plain scalars resolve as the core schema says:
+ * null, true/false (not yes/no/on/off), integers (decimal, 0o, 0x), floats, else strings.
+ *
+ * JSON is read by the same function, to the same values. It is refused where YAML cannot say it:
+ * characters escaped as a pair of surrogates, a key of more than 1 024 characters or apart from
+ * its colon by a line end, and the characters above.
  */
 #ifndef DEMON_YAML_H
 #define DEMON_YAML_H
