@@ -30,6 +30,14 @@ static enum demon_rc check_present(const struct demon_txn *tx, struct demon_err 
 	return demon_err_set(err, DEMON_IO, "the transaction is gone: it was rolled back");
 }
 
+/* Prepares ROLLBACK before it is needed: then there may be no memory for it. */
+static enum demon_rc ready_rollback(struct demon_db *db, struct demon_err *err)
+{
+	DEMON_STMT(q, db, &sql_rollback);
+
+	return q.cached ? DEMON_OK : demon_exec(&q, err);
+}
+
 /* A rollback that does not end the transaction leaves a connection that can write no more. */
 static void roll_back(struct demon_db *db)
 {
@@ -51,7 +59,7 @@ enum demon_rc demon_txn_begin(struct demon_txn *tx, struct demon_db *db,
 	if ((rc = demon_db_check_poison(db, err)))
 		return rc;
 	assert(demon_db_autocommit(db));
-	if ((rc = run(db, &sql_begin_write, err)))
+	if ((rc = ready_rollback(db, err)) || (rc = run(db, &sql_begin_write, err)))
 		return rc;
 	*tx = (struct demon_txn){.db = db, .write = true};
 	if (DEMON_FAULT(TXN_BEGUN)) {
@@ -67,7 +75,7 @@ enum demon_rc demon_txn_read(struct demon_txn *tx, struct demon_db *db, struct d
 	enum demon_rc rc;
 
 	assert(!tx->db && demon_db_autocommit(db));
-	if ((rc = run(db, &sql_begin_read, err)))
+	if ((rc = ready_rollback(db, err)) || (rc = run(db, &sql_begin_read, err)))
 		return rc;
 	*tx = (struct demon_txn){.db = db};
 	{

@@ -73,6 +73,17 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
+/** Closes and removes the database, to begin anew. */
+static inline void wipe(struct fixture *f)
+{
+	static const char *const names[] = {"demon.db", "demon.db-wal", "demon.db-shm",
+					    "demon.db-journal"};
+
+	shut(f);
+	for (size_t i = 0; i < demon_count(names); i++)
+		(void)unlink(test_path(f->dir, names[i]));
+}
+
 /** Opens lock and writer; no schema. Safe in a child: it does not assert. */
 static inline enum demon_rc open_writer(struct fixture *f)
 {
