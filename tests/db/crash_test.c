@@ -46,7 +46,7 @@ static int write_until_death(void *arg)
 	enum demon_rc rc = open_writer(d->f);
 
 	/* small, so that commits checkpoint by themselves */
-	if (rc == DEMON_OK)
+	if (rc == DEMON_OK && d->f->db)
 		d->f->db->checkpoint_at = 3;
 	demon_fault_arm(d->point, d->nth, true);
 	for (int64_t i = 0; rc == DEMON_OK && i < PAIRS; i++)
@@ -101,7 +101,7 @@ static int write_for_ever(void *arg)
 	struct fixture *f = arg;
 	enum demon_rc rc = open_writer(f);
 
-	if (rc == DEMON_OK)
+	if (rc == DEMON_OK && f->db)
 		f->db->checkpoint_at = 3;
 	for (int64_t id = f->report->numbers[0] + 1; rc == DEMON_OK; id += 2)
 		rc = write_pair(f, id);

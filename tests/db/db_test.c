@@ -269,7 +269,7 @@ static void a_flipped_byte_never_crashes(void **state)
 		/* half of them in the first page, with header and schema */
 		size_t at = test_random(&random) % (i % 2 ? len : 4096);
 		char old = bytes[at];
-		int64_t n;
+		int64_t n = -1;
 
 		bytes[at] = (char)(old ^ (1 << test_random(&random) % 8));
 		test_write(f->path, bytes, len);
@@ -301,7 +301,7 @@ static void the_integrity_check_names_what_it_found(void **state)
 	assert_ok(demon_db_integrity(f->db, true, &f->err), &f->err);
 	shut(f);
 	bytes = test_read(f->path, &len);
-	memset(bytes + 5 * 4096, 0x55, 4096);
+	memset(bytes + (size_t)5 * 4096, 0x55, 4096);
 	test_write(f->path, bytes, len);
 	free(bytes);
 	assert_ok(open_as(f, f->path, DEMON_DB_READER, false), &f->err);
@@ -321,7 +321,7 @@ static int attempt_as_nobody(void *arg)
 {
 	struct attempt *a = arg;
 	struct fixture *f = a->f;
-	int64_t n;
+	int64_t n = -1;
 	enum demon_rc rc;
 
 	if (getuid() == 0 && setresuid(NOBODY, NOBODY, NOBODY))
@@ -444,7 +444,7 @@ static void a_checkpoint_that_a_reader_holds_up_is_no_failure(void **state)
 	struct fixture *f = *state;
 	struct demon_db *reader = NULL;
 	struct demon_txn tx = {0};
-	int64_t n;
+	int64_t n = -1;
 
 	make_database(f);
 	assert_ok(write_row(f, 1, "x"), &f->err);
@@ -501,9 +501,9 @@ static void the_data_version_tells_of_other_connections(void **state)
 {
 	struct fixture *f = *state;
 	struct demon_db *reader = NULL;
-	int64_t first;
-	int64_t second;
-	int64_t third;
+	int64_t first = 0;
+	int64_t second = 0;
+	int64_t third = 0;
 
 	make_database(f);
 	assert_ok(demon_db_open(f->path, DEMON_DB_READER, false, &reader, &f->err), &f->err);

@@ -136,8 +136,8 @@ static void the_guard_resets_what_was_left_in_the_middle(void **state)
 static void a_declaration_is_prepared_once_a_connection(void **state)
 {
 	struct fixture *f = *state;
-	int64_t id;
-	sqlite3_stmt *first;
+	int64_t id = 0;
+	sqlite3_stmt *first = NULL;
 
 	assert_ok(use_in_scope(f, &id), &f->err);
 	first = sqlite3_next_stmt(f->db->sql, NULL);
@@ -149,7 +149,7 @@ static void a_declaration_is_prepared_once_a_connection(void **state)
 static void a_changed_schema_does_not_disturb_a_cached_statement(void **state)
 {
 	struct fixture *f = *state;
-	int64_t id;
+	int64_t id = 0;
 
 	assert_ok(use_in_scope(f, &id), &f->err);
 	assert_ok(demon_db_script(f->db,
@@ -165,7 +165,7 @@ static void a_failed_preparation_comes_out_of_the_step_with_its_place(void **sta
 {
 	struct fixture *f = *state;
 	struct demon_stmt q = demon_stmt_get(f->db, &sql_broken);
-	int64_t id;
+	int64_t id = 0;
 	bool row;
 
 	demon_bind_i64(&q, ":id", 1);
@@ -225,7 +225,7 @@ static void lost_memory_is_answered_and_leaves_the_cache_whole(void **state)
 {
 	struct fixture *f = *state;
 	unsigned n = 0;
-	int64_t id;
+	int64_t id = 0;
 
 	for (unsigned lost = 1; lost;) {
 		enum demon_rc rc;

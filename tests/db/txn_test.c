@@ -9,13 +9,13 @@
 /* Stands before libc's, also for SQLite: an fsync that fails. */
 static int syncs_until_failure = -1;
 
-__attribute__((visibility("default"))) int fdatasync(int fd)
+__attribute__((visibility("default"))) int fdatasync(int fildes)
 {
 	if (syncs_until_failure >= 0 && syncs_until_failure-- == 0) {
 		errno = EIO;
 		return -1;
 	}
-	return (int)syscall(SYS_fdatasync, fd);
+	return (int)syscall(SYS_fdatasync, fildes);
 }
 
 DEMON_SQL(sql_max_id, "SELECT id FROM t ORDER BY id DESC LIMIT 1");
@@ -288,7 +288,7 @@ static void a_commit_checkpoints_when_the_wal_has_grown(void **state)
 	fill_wal(f, &id, DEMON_CHECKPOINT_FRAMES / 2);
 	small = size_of(f->path);
 	fill_wal(f, &id, DEMON_CHECKPOINT_FRAMES / 2);
-	assert_true(size_of(f->path) > small + 1000 * 4096);
+	assert_true(size_of(f->path) > small + (off_t)1000 * 4096);
 	/* and the next commit begins the WAL anew */
 	fill_wal(f, &id, 1);
 	assert_true(f->db->wal_frames < 1000);
