@@ -18,6 +18,7 @@ struct append {
 	struct demon_group group;
 	struct demon_record *records; /* owned */
 	struct demon_buf *payloads;   /* owned, one for each record */
+	char **gates;                 /* owned: gate id of each record, or NULL */
 	struct demon_receipt last;
 };
 
@@ -25,6 +26,9 @@ static void free_append(struct append *a)
 {
 	for (size_t i = 0; a->payloads && i < a->group.count; i++)
 		demon_buf_done(&a->payloads[i]);
+	for (size_t i = 0; a->gates && i < a->group.count; i++)
+		free(a->gates[i]);
+	free(a->gates);
 	free(a->payloads);
 	free(a->records);
 }
@@ -63,31 +67,42 @@ static enum demon_rc parse_data(const struct demon_draft *draft, json_t **ret_js
 		if (json_object_get(*ret_json, reserved[i]))
 			rc = demon_err_set(err, DEMON_INVALID,
 					   "member '%s' is the library's to set", reserved[i]);
-	if (rc)
-		json_decref(*ret_json);
 	return rc;
 }
 
-static enum demon_rc make_payload(const struct demon_draft *draft, const char *tenant,
-				  demon_time ts, struct demon_buf *out, struct demon_err *err)
+/* The header says which gate an event is about, so it must agree with the data. */
+static enum demon_rc read_gate(const json_t *json, char **ret_gate, struct demon_err *err)
+{
+	const json_t *gate = json_object_get(json, "gateId");
+	enum demon_rc rc;
+
+	if (!gate)
+		return DEMON_OK;
+	if (!json_is_string(gate))
+		return demon_err_set(err, DEMON_INVALID, "member 'gateId' is not a string");
+	if ((rc = demon_id_check("gate id", json_string_value(gate), err)))
+		return rc;
+	*ret_gate = demon_strdup(json_string_value(gate));
+	return *ret_gate ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "no memory for an event");
+}
+
+static enum demon_rc make_payload(const struct append *a, const struct demon_draft *draft,
+				  const char *tenant, size_t index, struct demon_err *err)
 {
 	char text[DEMON_RFC3339_LEN + 1];
-	json_t *json;
-	enum demon_rc rc = parse_data(draft, &json, err);
+	json_auto_t *json = NULL;
+	enum demon_rc rc;
 
-	if (rc)
+	if ((rc = parse_data(draft, &json, err)) || (rc = read_gate(json, &a->gates[index], err)))
 		return rc;
-	demon_rfc3339(ts, text);
+	demon_rfc3339(a->group.ts, text);
 	if (json_object_set_new(json, "event", json_string(draft->type)) ||
 	    json_object_set_new(json, "runId", json_string(draft->run_id)) ||
 	    json_object_set_new(json, "ritualId", json_string(draft->ritual_id)) ||
 	    json_object_set_new(json, "tenantId", json_string(tenant)) ||
 	    json_object_set_new(json, "ts", json_string(text)))
-		rc = demon_err_set(err, DEMON_NOMEM, "no memory for an event");
-	else
-		rc = demon_json_canonical(json, out, err);
-	json_decref(json);
-	return rc;
+		return demon_err_set(err, DEMON_NOMEM, "no memory for an event");
+	return demon_json_canonical(json, &a->payloads[index], err);
 }
 
 static enum demon_rc make_record(struct append *a, const struct demon_draft *draft, size_t index,
@@ -99,12 +114,13 @@ static enum demon_rc make_record(struct append *a, const struct demon_draft *dra
 
 	*payload = (struct demon_buf){.data = demon_buf_empty};
 	if ((rc = check_draft(draft, tenant, err)) ||
-	    (rc = make_payload(draft, tenant, a->group.ts, payload, err)))
+	    (rc = make_payload(a, draft, tenant, index, err)))
 		return rc;
 	a->records[index] = (struct demon_record){.type = draft->type,
 						  .tenant_id = tenant,
 						  .ritual_id = draft->ritual_id,
 						  .run_id = draft->run_id,
+						  .gate_id = a->gates[index],
 						  .payload = payload->data,
 						  .payload_len = payload->len};
 	return DEMON_OK;
@@ -152,8 +168,9 @@ enum demon_rc demon_append(struct demon_store *store, const struct demon_draft *
 	a.group.ts = env->now(env->ctx);
 	a.records = demon_calloc(count, sizeof(*a.records));
 	a.payloads = demon_calloc(count, sizeof(*a.payloads));
+	a.gates = demon_calloc(count, sizeof(*a.gates));
 	a.group.records = a.records;
-	if (!a.records || !a.payloads)
+	if (!a.records || !a.payloads || !a.gates)
 		rc = demon_err_set(err, DEMON_NOMEM, "no memory for a group");
 	else if (!(rc = make_records(&a, drafts, err)))
 		rc = demon_store_write(store, append_job, &a, err);

@@ -56,6 +56,22 @@ static void the_library_adds_what_an_event_needs(void **state)
 	demon_reader_close(reader);
 }
 
+static void the_gate_of_the_data_is_that_of_the_event(void **state)
+{
+	struct fixture *f = *state;
+	const struct demon_draft draft = {
+	    .type = "app.a:v1", .ritual_id = "ri", .run_id = "ru", .data = "{\"gateId\":\"prod\"}"};
+	struct demon_filter filter = {0};
+	const struct demon_event *ev;
+	struct demon_reader *reader;
+
+	assert_ok(demon_append(f->store, &draft, 1, NULL, &f->err), &f->err);
+	assert_ok(demon_reader_open(f->store, &filter, &reader, &f->err), &f->err);
+	assert_ok(demon_reader_next(reader, 0, &ev, &f->err), &f->err);
+	assert_string_equal(ev->gate_id, "prod");
+	demon_reader_close(reader);
+}
+
 static void bad_drafts_are_refused_and_nothing_is_written(void **state)
 {
 	struct fixture *f = *state;
@@ -67,6 +83,8 @@ static void bad_drafts_are_refused_and_nothing_is_written(void **state)
 	    {{"app.a:v1", NULL, "ri", "ru", "[]"}, "not a JSON object"},
 	    {{"app.a:v1", NULL, "ri", "ru", "{\"ts\":1}"}, "'ts' is the library's"},
 	    {{"app.a:v1", NULL, "ri", "ru", "{\"n\":9007199254740993}"}, "/n"},
+	    {{"app.a:v1", NULL, "ri", "ru", "{\"gateId\":1}"}, "'gateId' is not a string"},
+	    {{"app.a:v1", NULL, "ri", "ru", "{\"gateId\":\"a b\"}"}, "gate id 'a b'"},
 	    {{"app.a:v1", "a.b", "ri", "ru", NULL}, "tenant id 'a.b'"},
 	    {{"app.a:v1", NULL, NULL, "ru", NULL}, "ritual id is empty"},
 	    {{"app.a:v1", NULL, "ri", "r>", NULL}, "run id 'r>'"},
@@ -92,6 +110,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(the_library_adds_what_an_event_needs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_gate_of_the_data_is_that_of_the_event, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(bad_drafts_are_refused_and_nothing_is_written, setup,
 					    teardown),
 	};

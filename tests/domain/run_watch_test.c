@@ -166,6 +166,19 @@ static void a_claim_ends_with_its_store(void **state)
 	assert_ok(execute(f, f->other, false, &err), &err);
 }
 
+static void a_claimed_run_that_was_canceled_meanwhile_is_let_go(void **state)
+{
+	struct fixture *f = *state;
+	struct demon_err err;
+
+	start(f, true);
+	assert_true(demon_store_claimed(f->other, 1)); /* the first scope of the database */
+	run_cancel(f->store, &f->run, "test", f->clock.now);
+	assert_ok(execute(f, f->store, true, &err), &err);
+	assert_string_equal(f->outcome.status, "Canceled");
+	assert_false(demon_store_claimed(f->store, 1));
+}
+
 static void a_start_that_is_refused_claims_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -190,6 +203,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_run_that_is_claimed_at_its_start_is_never_an_orphan,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_claim_ends_with_its_store, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_claimed_run_that_was_canceled_meanwhile_is_let_go,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_start_that_is_refused_claims_nothing, set_up,
 					    tear_down),
 	};

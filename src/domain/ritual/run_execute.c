@@ -344,8 +344,12 @@ enum demon_rc demon_run_execute_watched(struct demon_store *store, const struct 
 				     run->run_id);
 	if ((rc = load(store, run, false, &state, err)))
 		return rc;
-	if (!demon_run_status_ended(state.status) && (rc = hold(store, &state, watch, err)))
-		return rc;
+	if (!demon_run_status_ended(state.status)) {
+		if ((rc = hold(store, &state, watch, err)))
+			return rc;
+	} else if (watch->claimed) {
+		demon_store_unclaim(store, state.scope);
+	}
 	ret_outcome->status = state.status;
 	ret_outcome->terminal = demon_take(state.terminal);
 	return DEMON_OK;
