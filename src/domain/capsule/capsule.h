@@ -25,6 +25,16 @@ struct demon_call {
 	const char *step_name;
 	const char *idempotency_key; /* 64 hex digits; the same in every attempt of this step */
 	unsigned attempt;            /* from 1 */
+	/* The call is over after so long, whatever its own arguments say; the answer then is an
+	 * error with the code TIMEOUT. 0: no such limit. */
+	int64_t limit_ms;
+	/* Given what the call writes while it runs, as it comes; @stream is "stdout" or "stderr".
+	 * NULL: nobody listens. Called on the calling thread. */
+	void (*output)(void *ctx, const char *stream, const char *bytes, size_t len);
+	/* Asked at least every 250 ms while the call runs; true: it is given up, everything that it
+	 * has started is ended, and the answer is an error with the code CANCELED. NULL: never. */
+	bool (*canceled)(void *ctx);
+	void *ctx; /* of output and canceled */
 };
 
 /**
