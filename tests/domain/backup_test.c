@@ -78,7 +78,7 @@ static const char *run(struct fixture *f)
 	while (i != DEMON_NEXT_END) {
 		const struct demon_task *task = &f->definition->root.tasks[i];
 		const struct demon_call call = {.env = demon_env_real(),
-						.with = task->with,
+						.with = task->with.json,
 						.input = f->input,
 						.tenant_id = "default",
 						.ritual_id = f->definition->ritual_id,
@@ -132,7 +132,7 @@ static void every_step_may_be_repeated(void **state)
 	for (size_t i = 0; i < f->definition->root.count; i++) {
 		const struct demon_task *task = &f->definition->root.tasks[i];
 
-		assert_true(task->capsule->idempotent(task->with));
+		assert_true(task->capsule->idempotent(task->with.json));
 	}
 }
 

@@ -103,10 +103,11 @@ static void a_file_becomes_tasks(void **state)
 	assert_string_equal(task(f, 0)->reference, "/states/0");
 	assert_int_equal(task(f, 0)->kind, DEMON_TASK_CALL);
 	assert_ptr_equal(task(f, 0)->capsule, &demon_capsule_echo);
-	assert_string_equal(json_string_value(json_object_get(task(f, 0)->with, "message")), "hi");
+	assert_string_equal(json_string_value(json_object_get(task(f, 0)->with.json, "message")),
+			    "hi");
 	assert_int_equal(task(f, 0)->next, 2);
 	assert_string_equal(task(f, 1)->reference, "/states/1");
-	assert_null(task(f, 1)->with);
+	assert_null(task(f, 1)->with.json);
 	assert_true(task(f, 1)->next == DEMON_NEXT_END);
 	assert_int_equal(task(f, 2)->next, 1);
 }
@@ -157,7 +158,8 @@ static void assert_same(const struct demon_definition *a, const struct demon_def
 		assert_string_equal(x->name, y->name);
 		assert_string_equal(x->reference, y->reference);
 		assert_true(x->next == y->next && x->capsule == y->capsule);
-		assert_true((!x->with && !y->with) || json_equal(x->with, y->with));
+		assert_true((!x->with.json && !y->with.json) ||
+			    json_equal(x->with.json, y->with.json));
 	}
 }
 

@@ -28,8 +28,9 @@
 
 /** One expression. Borrowed. */
 struct demon_expr_source {
-	const char *text;             /* a jq program, e.g. ".colors + [$color]" */
-	const char *const *variables; /* names without "$", ended by NULL; or NULL: the standard ones */
+	const char *text; /* a jq program, e.g. ".colors + [$color]" */
+	const char *const
+	    *variables; /* names without "$", ended by NULL; or NULL: the standard ones */
 };
 
 /** The expressions of a definition. Borrowed; equal ids mean equal sources. */
@@ -53,8 +54,7 @@ struct demon_expr;
 
 /** Makes the pool; starts no process. *ret_expr is new: demon_expr_close(). */
 enum demon_rc demon_expr_open(const struct demon_expr_options *options,
-			      struct demon_expr **ret_expr, struct demon_err *err)
-    demon_must_check;
+			      struct demon_expr **ret_expr, struct demon_err *err) demon_must_check;
 
 /** Ends the workers and waits for them. NULL is allowed. */
 void demon_expr_close(struct demon_expr *expr);
@@ -71,9 +71,9 @@ enum demon_rc demon_expr_check(struct demon_expr *expr, const struct demon_expr_
  * Evaluates expression @p index of a unit that has been checked. @p input and @p variables are JSON
  * texts, the latter an object by name without "$"; a NULL span of it: none. *ret_value is new.
  *
- * DEMON_INVALID: jq's error, no result, more than one, or one that no event can hold. DEMON_TIMEOUT,
- * DEMON_TOOBIG: a limit of time, or of memory or output. DEMON_FAILED: the worker died of it.
- * DEMON_UNAVAIL as above.
+ * DEMON_INVALID: jq's error, no result, more than one, or one that no event can hold.
+ * DEMON_TIMEOUT, DEMON_TOOBIG: a limit of time, or of memory or output. DEMON_FAILED: the worker
+ * died of it. DEMON_UNAVAIL as above.
  */
 enum demon_rc demon_expr_eval(struct demon_expr *expr, const struct demon_expr_unit *unit,
 			      size_t index, struct demon_json_span input,

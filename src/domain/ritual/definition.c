@@ -1,5 +1,6 @@
 #include "definition.h"
 
+#include "arena.h"
 #include "loader.h"
 
 #include <errno.h>
@@ -19,17 +20,21 @@ struct body {
 	struct demon_definition definition; /* first: freed by its address */
 	json_t *spec;
 	char *canonical;
-	struct demon_task *tasks;
-	char *references;
+	struct demon_arena arena;
+	struct demon_expr_source *exprs;
+	struct demon_place *places;
+	json_t *kept;
 };
 
 const char *demon_notation_name(enum demon_notation notation)
 {
 	switch (notation) {
 	case DEMON_NOTATION_SEED:
+		return "seed";
+	case DEMON_NOTATION_DSL:
 		break;
 	}
-	return "seed";
+	return "dsl";
 }
 
 void demon_problems_done(struct demon_problems *problems)
@@ -46,8 +51,10 @@ void demon_definition_free(struct demon_definition *definition)
 		return;
 	json_decref(b->spec);
 	free(b->canonical);
-	free(b->tasks);
-	free(b->references);
+	free(b->exprs);
+	free(b->places);
+	json_decref(b->kept);
+	demon_arena_done(&b->arena);
 	free(b);
 }
 
@@ -78,15 +85,18 @@ static void body_free_p(struct body **b)
 static enum demon_rc build(struct body *b, const struct demon_yaml_node *root,
 			   struct demon_problems *problems, struct demon_err *err)
 {
-	struct demon_loader l = {.definition = &b->definition, .problems = problems};
+	struct demon_definition *d = &b->definition;
+	struct demon_loader l = {.definition = d, .arena = &b->arena, .problems = problems};
 	struct demon_value top = {b->spec, root};
 	enum demon_rc rc = DEMON_OK;
 
-	b->definition.spec = b->spec;
+	d->spec = b->spec;
 	if (demon_loader_accepts(&l, top, DEPTH_MAX))
 		rc = demon_seed_load(&l, top, err);
-	b->tasks = l.tasks;
-	b->references = l.references;
+	d->exprs = b->exprs = l.exprs;
+	d->expr_places = b->places = l.expr_places;
+	d->expr_count = l.expr_count;
+	b->kept = l.kept;
 	if (rc)
 		return rc;
 	if (l.failed)

@@ -6,6 +6,76 @@
 #include <stdio.h>
 #include <string.h>
 
+void *demon_loader_new(struct demon_loader *l, size_t count, size_t size)
+{
+	void *at = demon_arena_new(l->arena, count, size);
+
+	if (!at)
+		l->failed = true;
+	return at;
+}
+
+const char *demon_loader_text(struct demon_loader *l, const char *fmt, ...)
+{
+	DEMON_BUF(text, 0);
+	char *copy;
+	va_list args;
+
+	va_start(args, fmt);
+	demon_buf_vfmt(&text, fmt, args);
+	va_end(args);
+	copy = text.rc ? NULL : demon_loader_new(l, text.len + 1, 1);
+	if (!copy) {
+		l->failed = true;
+		return "";
+	}
+	if (text.len)
+		memcpy(copy, text.data, text.len);
+	return copy;
+}
+
+const json_t *demon_loader_keep(struct demon_loader *l, json_t *tree_new)
+{
+	if (!l->kept)
+		l->kept = json_array();
+	if (!tree_new || json_array_append_new(l->kept, tree_new)) {
+		l->failed = true;
+		return NULL;
+	}
+	return tree_new;
+}
+
+/* Room for one expression more. */
+static bool grow_exprs(struct demon_loader *l)
+{
+	size_t size = l->expr_size ? 2 * l->expr_size : 16;
+	struct demon_expr_source *exprs = demon_realloc(l->exprs, size, sizeof(*exprs));
+	struct demon_place *places;
+
+	if (!exprs)
+		return false;
+	l->exprs = exprs;
+	places = demon_realloc(l->expr_places, size, sizeof(*places));
+	if (!places)
+		return false;
+	l->expr_places = places;
+	l->expr_size = size;
+	return true;
+}
+
+size_t demon_loader_expr(struct demon_loader *l, struct demon_value at, const char *text,
+			 const char *const *variables)
+{
+	if (l->expr_count == l->expr_size && !grow_exprs(l)) {
+		l->failed = true;
+		return 0;
+	}
+	l->exprs[l->expr_count] = (struct demon_expr_source){text, variables};
+	l->expr_places[l->expr_count] =
+	    (struct demon_place){at.node ? at.node->line : 0, at.node ? at.node->column : 0};
+	return ++l->expr_count;
+}
+
 /* What is quoted in a message cannot break its line or steer a terminal. */
 static void flatten(char *text)
 {

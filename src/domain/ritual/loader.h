@@ -7,6 +7,7 @@
 #ifndef DEMON_LOADER_H
 #define DEMON_LOADER_H
 
+#include "arena.h"
 #include "base/yaml.h"
 #include "definition.h"
 
@@ -18,11 +19,31 @@ struct demon_value {
 
 struct demon_loader {
 	struct demon_definition *definition;
-	struct demon_task *tasks; /* owned by the definition, once it is made */
-	char *references;         /* likewise: the texts of the tasks' references */
+	struct demon_arena *arena; /* what the definition is made of */
 	struct demon_problems *problems;
-	bool failed; /* memory ran out */
+	struct demon_expr_source *exprs; /* owned; become the definition's */
+	struct demon_place *expr_places;
+	size_t expr_count;
+	size_t expr_size;
+	json_t *kept; /* owned: an array of what demon_loader_keep() was given */
+	bool failed;  /* memory ran out */
 };
+
+/** Zeroed memory that lives as long as the definition; NULL: memory ran out, l->failed is set. */
+void *demon_loader_new(struct demon_loader *l, size_t count, size_t size);
+
+/** A text that lives as long as the definition; "" when memory ran out. */
+const char *demon_loader_text(struct demon_loader *l, const char *fmt, ...) demon_printf_like(2, 3);
+
+/** Keeps a tree that the loader has made (stolen) as long as the definition; borrowed, or NULL. */
+const json_t *demon_loader_keep(struct demon_loader *l, json_t *tree_new);
+
+/**
+ * Enters an expression that stands at @p at. @p text and @p variables (as in struct
+ * demon_expr_source) live as long as the definition. What is returned goes into term.expr.
+ */
+size_t demon_loader_expr(struct demon_loader *l, struct demon_value at, const char *text,
+			 const char *const *variables);
 
 #define DEMON_PROBLEMS_MAX 100
 
@@ -50,6 +71,11 @@ const char *demon_value_describe(struct demon_value value);
 /** Checks what holds for every notation: a mapping, no deeper than @p depth levels, and one of the
  * notations that are read. False: there is nothing more to look at. */
 bool demon_loader_accepts(struct demon_loader *l, struct demon_value top, unsigned depth);
+
+/** Reads the Serverless Workflow DSL into the definition. DEMON_NOMEM only; else see the problems.
+ */
+enum demon_rc demon_dsl_load(struct demon_loader *l, struct demon_value root, struct demon_err *err)
+    demon_must_check;
 
 /** Reads the seed notation into the definition. DEMON_NOMEM only; else see the problems. */
 enum demon_rc demon_seed_load(struct demon_loader *l, struct demon_value root,

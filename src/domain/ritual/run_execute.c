@@ -131,7 +131,7 @@ static enum demon_rc begin(struct execution *x, struct demon_err *err)
 			return rc;
 		return now_ended(x, &g, DEMON_RUN_COMPLETED, err);
 	}
-	if ((rc = demon_run_step_announce(&g, &step, task->with, err)) ||
+	if ((rc = demon_run_step_announce(&g, &step, task->with.json, err)) ||
 	    (rc = demon_run_journal_append(&x->journal, &g, err)))
 		return rc;
 	return now_in_flight(x, &g, task, &step, err);
@@ -144,7 +144,7 @@ static enum demon_rc call(const struct execution *x, struct demon_buf *ret_outpu
 	const struct demon_run_state *state = x->state;
 	const struct demon_call call = {
 	    .env = x->env,
-	    .with = x->task->with,
+	    .with = x->task->with.json,
 	    .input = state->input,
 	    .tenant_id = state->id.tenant_id,
 	    .ritual_id = state->ritual_id,
@@ -225,7 +225,7 @@ static enum demon_rc complete(struct execution *x, struct demon_json_span output
 		demon_run_event_transitioned(&g, state->name, next->name);
 		if (!stopped && ((rc = demon_run_step_make(&state->id, next,
 							   state->step.step_id + 1, &step, err)) ||
-				 (rc = demon_run_step_announce(&g, &step, next->with, err))))
+				 (rc = demon_run_step_announce(&g, &step, next->with.json, err))))
 			return rc;
 	} else {
 		demon_run_event_completed(&g, result);

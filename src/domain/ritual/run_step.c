@@ -34,7 +34,7 @@ enum demon_rc demon_run_step_make(const struct demon_run_id *run, const struct d
 	*step = (struct demon_run_step){
 	    .step_id = step_id,
 	    .attempt = 1,
-	    .idempotent = task->capsule->idempotent(task->with),
+	    .idempotent = task->capsule->idempotent(task->with.json),
 	    .name = task->name,
 	    .reference = task->reference,
 	    .call = task->capsule->name,

@@ -13,7 +13,6 @@
 #define TEXT_MAX      256 /* characters of a version or of a state's name */
 #define SHOWN         64  /* bytes of a foreign string in a message */
 #define SUGGEST_COUNT 256 /* names among which the nearest one is looked for */
-#define REFERENCE_MAX sizeof("/states/18446744073709551615")
 
 /* What can stand in a mapping, and what the notation has beside it. */
 struct keys {
@@ -39,6 +38,7 @@ static const char *const functions_later[] = {"scheduleTimer", "compensate", "co
 
 struct seed {
 	struct demon_loader *loader;
+	struct demon_task *tasks;
 	json_t *names;     /* state name → index; owned */
 	const char **list; /* the names, in order, for suggestions; owned */
 	size_t named;      /* how many */
@@ -242,6 +242,8 @@ static const struct demon_capsule *find_capsule(struct seed *s, struct demon_val
 
 static void load_function(struct seed *s, struct demon_value function, struct demon_task *task)
 {
+	/* what is missing from arguments that are not there is missing from the function */
+	struct argument_report r = {s->loader, function};
 	struct demon_value arguments;
 	struct demon_value v;
 
@@ -253,12 +255,12 @@ static void load_function(struct seed *s, struct demon_value function, struct de
 	arguments = demon_value_get(function, "arguments");
 	if (arguments.json && !is_mapping(s, arguments, "arguments"))
 		return;
-	task->with = arguments.json;
+	task->with.json = arguments.json;
+	if (arguments.json)
+		r.arguments = arguments;
 	if (task->capsule) {
-		/* what is missing from arguments that are not there is missing from the function */
-		struct argument_report r = {s->loader, arguments.json ? arguments : function};
-
-		task->capsule->check(task->with, report_argument, &r);
+		task->call = task->capsule->name;
+		task->capsule->check(task->with.json, report_argument, &r);
 	}
 }
 
@@ -338,8 +340,7 @@ static void load_state(struct seed *s, size_t i, struct demon_task *task)
 	if (!task->name)
 		task->name = "";
 	task->next = DEMON_NEXT_END;
-	(void)snprintf(s->loader->references + i * REFERENCE_MAX, REFERENCE_MAX, "/states/%zu", i);
-	task->reference = s->loader->references + i * REFERENCE_MAX;
+	task->reference = demon_loader_text(s->loader, "/states/%zu", i);
 	if (!json_is_object(state.json) || !check_type(s, state))
 		return;
 	check_keys(s, state, KEYS(state_known, state_later));
@@ -368,7 +369,7 @@ static void load_name(struct seed *s, size_t i)
 
 	if (is_mapping(s, state, "state") && require(s, state, "name", &v))
 		name = line_of(s, v, "name");
-	s->loader->tasks[i].name = name;
+	s->tasks[i].name = name;
 	if (!name) {
 		s->flow_broken = true;
 		return;
@@ -455,20 +456,19 @@ static enum demon_rc load_states(struct seed *s, struct demon_err *err)
 
 	s->names = json_object();
 	s->list = demon_calloc(s->count, sizeof(*s->list));
-	l->tasks = demon_calloc(s->count, sizeof(*l->tasks));
-	l->references = demon_calloc(s->count, REFERENCE_MAX);
-	if (!walk || !s->names || !s->list || !l->tasks || !l->references)
+	s->tasks = demon_loader_new(l, s->count, sizeof(*s->tasks));
+	if (!walk || !s->names || !s->list || !s->tasks)
 		return demon_err_set(err, DEMON_NOMEM, "definition: out of memory");
 	for (size_t i = 0; i < s->count; i++)
 		load_name(s, i);
 	for (size_t i = 0; i < s->count; i++)
-		load_state(s, i, &l->tasks[i]);
-	check_flow(s, l->tasks, walk);
+		load_state(s, i, &s->tasks[i]);
+	check_flow(s, s->tasks, walk);
 	l->definition->root = (struct demon_task){.kind = DEMON_TASK_DO,
 						  .name = l->definition->ritual_id,
 						  .reference = "",
 						  .next = DEMON_NEXT_END,
-						  .tasks = l->tasks,
+						  .tasks = s->tasks,
 						  .count = s->count};
 	return DEMON_OK;
 }

@@ -66,8 +66,8 @@ void demon_redact_text(const struct demon_redactor *r, const char *text, size_t 
 		       struct demon_buf *out);
 
 /** Replaces values in every string and key of @p tree, in place. DEMON_NOMEM only. */
-enum demon_rc demon_redact_json(const struct demon_redactor *r, json_t *tree,
-				struct demon_err *err) demon_must_check;
+enum demon_rc demon_redact_json(const struct demon_redactor *r, json_t *tree, struct demon_err *err)
+    demon_must_check;
 
 /** A text that comes in pieces: a value that straddles two is found too. Zeroed, then done. */
 struct demon_redact_stream {
