@@ -89,9 +89,16 @@ class Checks(unittest.TestCase):
 
     def test_a_second_home_of_a_foreign_header_is_found(self):
         self.assert_finds("check-layers", {
-            "src/domain/f.c": "#include <jq.h>\n#include <curl/curl.h>\n",
-            "src/domain/g.c": "#include <jq.h>\n",
-        }, "src/domain/g.c: <jq.h> is included elsewhere already: src/domain/f.c")
+            "src/domain/f.c": "#include <curl/curl.h>\n",
+            "src/domain/g.c": "#include <curl/curl.h>\n",
+        }, "src/domain/g.c: <curl/curl.h> is included elsewhere already: src/domain/f.c")
+
+    def test_libjq_is_met_by_its_worker_alone(self):
+        self.assert_finds("check-layers", {
+            "src/domain/f.c": "#include <jq.h>\n", "src/demonctl/g.c": "#include <jv.h>\n",
+            "src/demon-expr/h.c": "#include <jq.h>\n", "src/demon-expr/i.c": "#include <jq.h>\n",
+        }, "src/domain/f.c: <jq.h> may be included by src/demon-expr/ only",
+            "src/demonctl/g.c: <jv.h> may be included by src/demon-expr/ only")
 
     def test_what_belongs_to_no_layer_is_found(self):
         self.write({"tests/g.h": ""})

@@ -61,3 +61,19 @@ function(demon_program name layer)
 	target_compile_definitions(${name} PRIVATE DEMON_VERSION="${PROJECT_VERSION}")
 	install(TARGETS ${name})
 endfunction()
+
+# A program that only others start: everything under src/NAME and the named sources of layers. It
+# runs under a limit of address space, which sanitizers do not bear, so it is built without them.
+#
+#   demon_worker(NAME SOURCE…)
+function(demon_worker name)
+	file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
+	list(TRANSFORM ARGN PREPEND ${CMAKE_SOURCE_DIR}/src/)
+	add_executable(${name} ${sources} ${ARGN})
+	target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+	if(DEMON_SANITIZE)
+		target_compile_options(${name} PRIVATE -fno-sanitize=all)
+		target_link_options(${name} PRIVATE -fno-sanitize=all)
+	endif()
+	install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/demon)
+endfunction()

@@ -29,8 +29,8 @@
 /** One expression. Borrowed. */
 struct demon_expr_source {
 	const char *text; /* a jq program, e.g. ".colors + [$color]" */
-	const char *const
-	    *variables; /* names without "$", ended by NULL; or NULL: the standard ones */
+	/* names without "$", ended by NULL, beside the standard ones; or NULL */
+	const char *const *variables;
 };
 
 /** The expressions of a definition. Borrowed; equal ids mean equal sources. */
