@@ -1,10 +1,12 @@
 #include "settings.h"
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "store/subject.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +26,13 @@ const struct demon_opt demon_global_options[] = {
      .value = "FILE",
      .source = 'f',
      .help = "credentials for NATS (not used by this version)"},
+    {.name = "secrets-file",
+     .value = "FILE",
+     .source = 'f',
+     .help = "secrets as JSON, {\"scope\":{\"key\":\"value\"}}, mode 0600 (DEMON_SECRETS_FILE)"},
+    {.name = "secrets-command",
+     .value = "WORDS",
+     .help = "asked for secrets, with scope and key behind it (DEMON_SECRETS_COMMAND)"},
     {.name = "quiet", .letter = 'q', .help = "no progress on stderr"},
     {.name = "verbose", .letter = 'v', .help = "more on stderr"},
     {.name = "no-color", .help = "no colour (NO_COLOR); there is none without a terminal"},
@@ -94,6 +103,89 @@ static enum demon_rc refuse_remote(const struct demon_args *args, struct demon_e
 	return DEMON_OK;
 }
 
+/* The words of the command; *ret_words is new. */
+static enum demon_rc split_words(const char *text, json_t **ret_words, struct demon_err *err)
+{
+	static const char blanks[] = " \t\n";
+	struct demon_err why = {0};
+	json_auto_t *words = NULL;
+
+	text += strspn(text, blanks);
+	if (*text == '[') {
+		if (demon_json_parse(text, strlen(text), &demon_json_payload_limits, ret_words,
+				     &why))
+			return demon_err_set(err, DEMON_USAGE, "%s", why.msg);
+		return DEMON_OK;
+	}
+	words = json_array();
+	while (*text) {
+		size_t n = strcspn(text, blanks);
+		json_t *word = json_stringn(text, n);
+
+		if (!word)
+			return demon_err_set(err, DEMON_USAGE, "a word is not UTF-8");
+		if (json_array_append_new(words, word))
+			return demon_err_set(err, DEMON_NOMEM, "out of memory");
+		text += n;
+		text += strspn(text, blanks);
+	}
+	*ret_words = demon_take(words);
+	return DEMON_OK;
+}
+
+static enum demon_rc read_command(struct demon_settings *s, struct demon_err *err)
+{
+	json_auto_t *words = NULL;
+	size_t count;
+	enum demon_rc rc;
+
+	if ((rc = split_words(s->secrets_command.value, &words, err)))
+		return rc;
+	count = json_array_size(words);
+	if (!count || !json_string_length(json_array_get(words, 0)))
+		return demon_err_set(err, DEMON_USAGE, "there is no program in it");
+	s->own_command = demon_calloc(count + 1, sizeof(*s->own_command));
+	for (size_t i = 0; s->own_command && i < count; i++) {
+		const json_t *word = json_array_get(words, i);
+
+		if (!json_is_string(word))
+			return demon_err_set(err, DEMON_USAGE, "word %zu is not a string", i + 1);
+		s->own_command[i] = demon_strdup(json_string_value(word));
+		if (!s->own_command[i])
+			return demon_err_set(err, DEMON_NOMEM, "out of memory");
+	}
+	return s->own_command ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "out of memory");
+}
+
+static enum demon_rc choose_secrets(const struct demon_args *args, struct demon_settings *s,
+				    struct demon_err *err)
+{
+	const char *older = demon_settings_env("CONFIG_SECRETS_FILE");
+
+	s->secrets_file =
+	    choose(args, "secrets-file", "--secrets-file", "DEMON_SECRETS_FILE", NULL);
+	if (!s->secrets_file.value && older)
+		s->secrets_file = (struct demon_setting){older, "CONFIG_SECRETS_FILE"};
+	s->secrets_command =
+	    choose(args, "secrets-command", "--secrets-command", "DEMON_SECRETS_COMMAND", NULL);
+	if (s->secrets_file.value && !*s->secrets_file.value)
+		return demon_err_set(err, DEMON_USAGE,
+				     "option '--secrets-file' needs the name of a file");
+	if (s->secrets_command.value && read_command(s, err))
+		return demon_err_wrap(err, "command of secrets (%s)", s->secrets_command.from);
+	return DEMON_OK;
+}
+
+struct demon_secrets_options demon_settings_secrets(const struct demon_settings *settings)
+{
+	return (struct demon_secrets_options){
+	    /* as for single variables: nothing from outside for a program of another user */
+	    .environ = getauxval(AT_SECURE) ? NULL : (const char *const *)environ,
+	    .file = settings->secrets_file.value,
+	    .command = (const char *const *)settings->own_command,
+	};
+}
+
 enum demon_rc demon_settings_read(const struct demon_args *args,
 				  struct demon_settings *ret_settings, struct demon_err *err)
 {
@@ -118,9 +210,8 @@ enum demon_rc demon_settings_read(const struct demon_args *args,
 		return demon_err_set(err, DEMON_USAGE,
 				     "tenant '%.80s' (%s) is not valid: 1 to 64 of A-Z a-z 0-9 _ -",
 				     s.tenant.value, s.tenant.from);
-	if ((rc = refuse_remote(args, err)) == DEMON_OK)
-		rc = choose_db(args, &s, err);
-	if (rc) {
+	if ((rc = refuse_remote(args, err)) || (rc = choose_db(args, &s, err)) ||
+	    (rc = choose_secrets(args, &s, err))) {
 		demon_settings_done(&s);
 		return rc;
 	}
@@ -132,6 +223,9 @@ void demon_settings_done(struct demon_settings *settings)
 {
 	free(settings->own_home);
 	free(settings->own_db);
+	for (char **word = settings->own_command; word && *word; word++)
+		free(*word);
+	free(settings->own_command);
 	*settings = (struct demon_settings){0};
 }
 

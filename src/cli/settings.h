@@ -7,6 +7,7 @@
 #ifndef DEMON_SETTINGS_H
 #define DEMON_SETTINGS_H
 
+#include "domain/secret/secret.h"
 #include "opt.h"
 
 /** A value and its origin: "--db", "DEMON_DB", "default". Borrowed from the settings. */
@@ -21,13 +22,17 @@ struct demon_settings {
 	struct demon_setting tenant;
 	struct demon_setting nats_url;
 	struct demon_setting nats_creds;
-	struct demon_setting color; /* "always-off" reasons; value "yes" or "no" */
+	struct demon_setting
+	    secrets_file; /* DEMON_SECRETS_FILE, or the older CONFIG_SECRETS_FILE */
+	struct demon_setting secrets_command; /* as it was given */
+	struct demon_setting color;           /* "always-off" reasons; value "yes" or "no" */
 	bool json;
 	bool quiet;
 	bool verbose;
-	bool db_in_home; /* the path is the default one: its folder is ours to make */
-	char *own_home;  /* owned */
-	char *own_db;    /* owned */
+	bool db_in_home;    /* the path is the default one: its folder is ours to make */
+	char *own_home;     /* owned */
+	char *own_db;       /* owned */
+	char **own_command; /* owned: the words of secrets_command, ended by NULL; or NULL */
 };
 
 /** --db, --json, … --version, --help. */
@@ -35,13 +40,20 @@ extern const struct demon_opt demon_global_options[];
 
 /**
  * Fills *ret_settings from what was given and the environment; end with demon_settings_done.
- * DEMON_USAGE: a tenant that is no id; an option or variable that this version cannot serve though
- * it would change the result (--api-url, --token).
+ * DEMON_USAGE: a tenant that is no id; a file or command of secrets that is none; an option or
+ * variable that this version cannot serve though it would change the result (--api-url, --token).
+ *
+ * The command of secrets is a JSON array of strings, or words separated by blanks; there is no
+ * shell, and no quoting but that of JSON.
  */
 enum demon_rc demon_settings_read(const struct demon_args *args,
 				  struct demon_settings *ret_settings, struct demon_err *err)
     demon_must_check;
 void demon_settings_done(struct demon_settings *settings);
+
+/** Where secrets come from: the environment, and the file and the command, where they are set.
+ * Borrowed from the settings and the environment. */
+struct demon_secrets_options demon_settings_secrets(const struct demon_settings *settings);
 
 /** Makes the default folder of the database (0700) when it is missing and the path is the
  * default one. */

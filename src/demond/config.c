@@ -161,6 +161,8 @@ void demon_config_print(const struct demon_config *config, FILE *to)
 	    {"nats-creds", &s->nats_creds},
 	    {"nats-url", &s->nats_url},
 	    {"node-id", &config->node_id},
+	    {"secrets-command", &s->secrets_command},
+	    {"secrets-file", &s->secrets_file},
 	    {"tenant", &s->tenant},
 	};
 	DEMON_BUF(json, 0);
@@ -174,7 +176,7 @@ void demon_config_print(const struct demon_config *config, FILE *to)
 		demon_jw_str(&one, "value", v->value);
 		demon_jw_end(&one);
 		if (!s->json)
-			(void)fprintf(to, "%-12s%-32s %s\n", rows[i].name,
+			(void)fprintf(to, "%-16s %-32s %s\n", rows[i].name,
 				      v->value ? v->value : "-", v->value ? v->from : "unset");
 	}
 	demon_jw_end(&w);
