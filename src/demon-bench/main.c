@@ -25,6 +25,7 @@
 
 #define ROUNDS_MAX 400
 #define CALLERS    64
+#define EACH       200 /* events a caller: a slice is long beside the making of its threads */
 #define LARGE_RUNS 200000
 
 struct options {
@@ -68,10 +69,10 @@ static size_t single(struct pair *pair, bool ours)
 static size_t concurrent(struct pair *pair, bool ours)
 {
 	if (ours)
-		ours_write_concurrently(pair->store, CALLERS, 40, &pair->step_id);
-	for (int i = 0; !ours && i < 40; i++)
+		ours_write_concurrently(pair->store, CALLERS, EACH, &pair->step_id);
+	for (int i = 0; !ours && i < EACH; i++)
 		bare_write(pair->bare, CALLERS);
-	return (size_t)CALLERS * 40;
+	return (size_t)CALLERS * EACH;
 }
 
 static size_t batch(struct pair *pair, bool ours)

@@ -7,6 +7,7 @@
 #include "store/write.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,7 +86,7 @@ void ours_write(struct demon_store *store, size_t count, int64_t *step_id)
 struct caller {
 	struct demon_store *store;
 	size_t each;
-	int64_t step_id;
+	_Atomic int64_t *step_id; /* of all callers, who thus write the rows that bare.c writes */
 	pthread_barrier_t *start;
 };
 
@@ -96,7 +97,7 @@ static void *call(void *ctx)
 
 	(void)pthread_barrier_wait(caller->start);
 	for (size_t i = 0; i < caller->each; i++)
-		write_job(caller->store, &job, 1, caller->step_id++);
+		write_job(caller->store, &job, 1, atomic_fetch_add(caller->step_id, 1));
 	demon_buf_done(&job.payloads);
 	return NULL;
 }
@@ -106,19 +107,20 @@ void ours_write_concurrently(struct demon_store *store, size_t threads, size_t e
 {
 	struct caller *callers = demon_calloc(threads, sizeof(*callers));
 	pthread_t *ids = demon_calloc(threads, sizeof(*ids));
+	_Atomic int64_t next = *step_id;
 	pthread_barrier_t start;
 
 	if (!callers || !ids || pthread_barrier_init(&start, NULL, (unsigned)threads))
 		abort();
 	for (size_t i = 0; i < threads; i++) {
-		callers[i] = (struct caller){store, each, *step_id, &start};
-		*step_id += (int64_t)each;
+		callers[i] = (struct caller){store, each, &next, &start};
 		if (pthread_create(&ids[i], NULL, call, &callers[i]))
 			abort();
 	}
 	for (size_t i = 0; i < threads; i++)
 		(void)pthread_join(ids[i], NULL);
 	(void)pthread_barrier_destroy(&start);
+	*step_id = next;
 	free(callers);
 	free(ids);
 }
