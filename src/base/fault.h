@@ -19,7 +19,7 @@
 	X(TXN_BEGUN, "txn.begun")           /* after BEGIN IMMEDIATE */                       \
 	X(APPEND_EVENT, "append.event")     /* before an event row is inserted */             \
 	X(APPEND_APPLIED, "append.applied") /* after its projections were updated */          \
-	X(JOB_DONE, "job.done")             /* after a job's savepoint was released */        \
+	X(JOB_DONE, "job.done")             /* after a job of several succeeded */            \
 	X(COMMIT_BEFORE, "commit.before")   /* before COMMIT */                               \
 	X(COMMIT_AFTER, "commit.after")     /* after COMMIT, before anyone was told */        \
 	X(CHECKPOINT_BEFORE, "checkpoint.before")                                             \

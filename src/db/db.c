@@ -417,6 +417,11 @@ int64_t demon_db_changes(const struct demon_db *db)
 	return sqlite3_changes64(db->sql);
 }
 
+int64_t demon_db_total_changes(const struct demon_db *db)
+{
+	return sqlite3_total_changes64(db->sql);
+}
+
 enum demon_rc demon_db_data_version(struct demon_db *db, int64_t *ret, struct demon_err *err)
 {
 	DEMON_STMT(q, db, &sql_data_version);

@@ -63,6 +63,9 @@ bool demon_db_autocommit(const struct demon_db *db);
 /** Rows changed by the last statement. */
 int64_t demon_db_changes(const struct demon_db *db);
 
+/** Rows changed by all statements so far: the same again when nothing was changed meanwhile. */
+int64_t demon_db_total_changes(const struct demon_db *db);
+
 /** PRAGMA data_version: changes when another connection has committed. */
 enum demon_rc demon_db_data_version(struct demon_db *db, int64_t *ret, struct demon_err *err)
     demon_must_check;

@@ -68,7 +68,7 @@ static void write_job(struct demon_store *store, struct job *job, size_t count, 
 							.run_id = PAYLOAD_RUN,
 							.payload = job->payloads.data + at,
 							.payload_len = ends[i] - at};
-	if (demon_store_write(store, append, job, &err))
+	if (demon_store_write_repeatable(store, append, job, &err))
 		die(&err);
 	free(job->records);
 	free(ends);

@@ -173,7 +173,7 @@ enum demon_rc demon_append(struct demon_store *store, const struct demon_draft *
 	if (!a.records || !a.payloads || !a.gates)
 		rc = demon_err_set(err, DEMON_NOMEM, "no memory for a group");
 	else if (!(rc = make_records(&a, drafts, err)))
-		rc = demon_store_write(store, append_job, &a, err);
+		rc = demon_store_write_repeatable(store, append_job, &a, err);
 	free_append(&a);
 	if (!rc && ret_last)
 		*ret_last = a.last;

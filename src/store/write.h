@@ -2,10 +2,14 @@
  * Writing: jobs that decide and append inside one transaction, and group commit.
  *
  * A caller submits a job and waits for its commit. Whoever finds nobody leading becomes the
- * leader: it takes the write lock, begins one IMMEDIATE transaction, runs all waiting jobs, each in
- * a savepoint when there are several, commits once, and wakes the others. A job that fails is
- * undone alone. Jobs run on the leader's thread, one at a time, so they must not wait for anything
- * and must not touch what belongs to another thread.
+ * leader: it takes the write lock, begins one IMMEDIATE transaction, runs all waiting jobs, commits
+ * once, and wakes the others. A job that fails is undone alone: when there are several, each has a
+ * savepoint. Jobs run on the leader's thread, one at a time, so they must not wait for anything and
+ * must not touch what belongs to another thread.
+ *
+ * A savepoint keeps a copy of every page that its job changes, which costs half as much as the job.
+ * Jobs that may run twice need none as long as they succeed: when one fails after it has changed
+ * something, the transaction is undone, and all its jobs run again, each in a savepoint.
  *
  * A job is told DEMON_OK only after COMMIT. When the commit fails all jobs of the batch fail.
  */
@@ -31,6 +35,11 @@ typedef enum demon_rc demon_job_fn(struct demon_write *w, void *ctx, struct demo
  * write lock too long. */
 enum demon_rc demon_store_write(struct demon_store *store, demon_job_fn *fn, void *ctx,
 				struct demon_err *err) demon_must_check;
+
+/** The same for a job that may run more than once before this returns; the last time counts. So
+ * it leaves no traces but rows, and begins by forgetting what it had put into @p ctx. */
+enum demon_rc demon_store_write_repeatable(struct demon_store *store, demon_job_fn *fn, void *ctx,
+					   struct demon_err *err) demon_must_check;
 
 /** The connection, to read the state that the job decides on and to write local tables. */
 struct demon_db *demon_write_db(struct demon_write *w);

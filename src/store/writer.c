@@ -15,6 +15,7 @@ struct demon_job {
 	demon_job_fn *fn;
 	void *ctx;
 	struct demon_err *err; /* the caller's */
+	bool repeatable;       /* may run more than once */
 	enum demon_rc rc;
 	_Atomic bool done;      /* set last: the caller may leave as soon as it is */
 	struct demon_job *next; /* in the queue, then in the batch */
@@ -79,19 +80,84 @@ static enum demon_rc run_alone(struct demon_write *w, struct demon_job *job, str
 	return DEMON_OK;
 }
 
-static enum demon_rc run_jobs(struct demon_write *w, struct demon_job *batch, bool *ret_any,
-			      struct demon_err *err)
+static enum demon_rc run_in_savepoints(struct demon_write *w, struct demon_job *batch,
+				       struct demon_err *err)
 {
-	*ret_any = false;
+	enum demon_rc rc = DEMON_OK;
+
+	for (struct demon_job *job = batch; job && !rc; job = job->next)
+		rc = run_in_savepoint(w, job, err);
+	return rc;
+}
+
+/*
+ * Runs several repeatable jobs without savepoints. *ret_spoilt: one failed and left something, so
+ * the transaction has to be undone. One that changed nothing has nothing to undo.
+ */
+static enum demon_rc run_without(struct demon_write *w, struct demon_job *batch, bool *ret_spoilt,
+				 struct demon_err *err)
+{
+	struct demon_db *db = w->txn->db;
+
 	for (struct demon_job *job = batch; job; job = job->next) {
-		enum demon_rc rc =
-		    batch->next ? run_in_savepoint(w, job, err) : run_alone(w, job, err);
+		int64_t changes = demon_db_total_changes(db);
+		enum demon_rc rc = run_alone(w, job, err);
 
 		if (rc)
 			return rc;
-		*ret_any |= job->rc == DEMON_OK;
+		if (job->rc) {
+			demon_belief_forget(w->store);
+			*ret_spoilt =
+			    demon_db_autocommit(db) || changes != demon_db_total_changes(db);
+			if (*ret_spoilt)
+				return DEMON_OK;
+		} else if (DEMON_FAULT(JOB_DONE)) {
+			return demon_err_set(err, DEMON_IO, "fault after a job");
+		}
 	}
 	return DEMON_OK;
+}
+
+static enum demon_rc begin(struct demon_write *w, struct demon_err *err)
+{
+	struct demon_store *store = w->store;
+	enum demon_rc rc = demon_txn_begin(w->txn, store->writer, store->lock, err);
+
+	return rc ? rc : demon_belief_renew(store, err);
+}
+
+static bool all_repeatable(const struct demon_job *batch)
+{
+	for (; batch; batch = batch->next)
+		if (!batch->repeatable)
+			return false;
+	return true;
+}
+
+static enum demon_rc run_jobs(struct demon_write *w, struct demon_job *batch, struct demon_err *err)
+{
+	bool spoilt = false;
+	enum demon_rc rc;
+
+	if (!batch->next)
+		return run_alone(w, batch, err);
+	if (!all_repeatable(batch))
+		return run_in_savepoints(w, batch, err);
+	if ((rc = run_without(w, batch, &spoilt, err)) || !spoilt)
+		return rc;
+	demon_txn_done(w->txn);
+	demon_belief_forget(w->store);
+	if ((rc = begin(w, err)))
+		return rc;
+	return run_in_savepoints(w, batch, err);
+}
+
+static bool any_succeeded(const struct demon_job *batch)
+{
+	for (; batch; batch = batch->next)
+		if (!batch->rc)
+			return true;
+	return false;
 }
 
 /* One transaction for the batch. The write lock is held. */
@@ -100,13 +166,11 @@ static enum demon_rc commit_batch(struct demon_store *store, struct demon_job *b
 {
 	DEMON_TXN(tx);
 	struct demon_write w = {store, &tx};
-	bool any;
 	enum demon_rc rc;
 
-	if ((rc = demon_txn_begin(&tx, store->writer, store->lock, err)) ||
-	    (rc = demon_belief_renew(store, err)) || (rc = run_jobs(&w, batch, &any, err)))
+	if ((rc = begin(&w, err)) || (rc = run_jobs(&w, batch, err)))
 		goto undone;
-	if (!any) {
+	if (!any_succeeded(batch)) {
 		demon_belief_forget(store);
 		return DEMON_OK;
 	}
@@ -233,23 +297,37 @@ static void lead_some(struct demon_store *store, uint64_t batch)
 	wake(&queue->word[batch % 2], 1);
 }
 
-enum demon_rc demon_store_write(struct demon_store *store, demon_job_fn *fn, void *ctx,
-				struct demon_err *err)
+static enum demon_rc submit(struct demon_store *store, struct demon_job *job)
 {
 	struct demon_queue *queue = &store->queue;
-	struct demon_job job = {.fn = fn, .ctx = ctx, .err = err};
 	uint64_t batch;
 	bool leads;
 
 	(void)pthread_mutex_lock(&queue->lock);
 	if (queue->waiting == WAITING_MAX) {
 		(void)pthread_mutex_unlock(&queue->lock);
-		return demon_err_set(err, DEMON_BUSY, "%d callers wait to write already",
+		return demon_err_set(job->err, DEMON_BUSY, "%d callers wait to write already",
 				     WAITING_MAX);
 	}
-	leads = enqueue(queue, &job, &batch);
+	leads = enqueue(queue, job, &batch);
 	(void)pthread_mutex_unlock(&queue->lock);
-	if (leads || wait_turn(queue, &job, batch))
+	if (leads || wait_turn(queue, job, batch))
 		lead_some(store, batch);
-	return job.rc;
+	return job->rc;
+}
+
+enum demon_rc demon_store_write(struct demon_store *store, demon_job_fn *fn, void *ctx,
+				struct demon_err *err)
+{
+	struct demon_job job = {.fn = fn, .ctx = ctx, .err = err};
+
+	return submit(store, &job);
+}
+
+enum demon_rc demon_store_write_repeatable(struct demon_store *store, demon_job_fn *fn, void *ctx,
+					   struct demon_err *err)
+{
+	struct demon_job job = {.fn = fn, .ctx = ctx, .err = err, .repeatable = true};
+
+	return submit(store, &job);
 }

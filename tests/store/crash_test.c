@@ -67,9 +67,15 @@ static void *append(void *ctx)
 	struct caller *c = ctx;
 	struct demon_err err;
 
-	for (int i = 0; i < NOTES; i++)
-		if (note(c->store, "r-1", "text", NULL, &err) == DEMON_OK)
+	for (int i = 0; i < NOTES; i++) {
+		struct note_job job = {.run_id = "r-1", .text = "text", .ts = 1767323045000};
+		enum demon_rc rc =
+		    i % 3 ? demon_store_write_repeatable(c->store, note_job, &job, &err)
+			  : demon_store_write(c->store, note_job, &job, &err);
+
+		if (!rc)
 			c->f->shared->acknowledged++;
+	}
 	return NULL;
 }
 

@@ -194,9 +194,14 @@ static void a_payload_that_is_not_canonical_is_refused(void **state)
 #define THREADS 8
 #define NOTES   40
 
+typedef enum demon_rc write_fn(struct demon_store *store, demon_job_fn *fn, void *ctx,
+			       struct demon_err *err);
+
 struct worker {
 	struct fixture *f;
+	write_fn *write;
 	char run_id[16];
+	int64_t last_seq; /* of its last event */
 	int good;
 	int bad;
 };
@@ -211,24 +216,28 @@ static void *write_notes(void *ctx)
 				       .text = "t",
 				       .ts = 1767323045000,
 				       .then = i % 4 == 3 ? DEMON_CONFLICT : DEMON_OK};
-		enum demon_rc rc = demon_store_write(worker->f->store, note_job, &job, &err);
+		enum demon_rc rc;
 
-		worker->good += rc == DEMON_OK;
-		worker->bad += rc == DEMON_CONFLICT;
+		if (i % 8 == 7) /* fails before it has changed anything */
+			job.run_id = "";
+		rc = worker->write(worker->f->store, note_job, &job, &err);
+
+		worker->good += rc == DEMON_OK && job.receipt.seq > worker->last_seq;
+		worker->last_seq = rc ? worker->last_seq : job.receipt.seq;
+		worker->bad += rc == (i % 8 == 7 ? DEMON_INVALID : DEMON_CONFLICT);
 	}
 	return NULL;
 }
 
-static void callers_share_commits_and_failures_stay_alone(void **state)
+static void share_commits(struct fixture *f, write_fn *const write[2])
 {
-	struct fixture *f = *state;
 	struct worker workers[THREADS];
 	pthread_t threads[THREADS];
 	int good = 0;
 	int bad = 0;
 
 	for (int i = 0; i < THREADS; i++) {
-		workers[i] = (struct worker){.f = f};
+		workers[i] = (struct worker){.f = f, .write = write[i % 2]};
 		(void)snprintf(workers[i].run_id, sizeof(workers[i].run_id), "r-%d", i);
 		assert_int_equal(pthread_create(&threads[i], NULL, write_notes, &workers[i]), 0);
 	}
@@ -241,6 +250,27 @@ static void callers_share_commits_and_failures_stay_alone(void **state)
 	assert_int_equal(bad, THREADS * NOTES / 4);
 	assert_int_equal(last_seq(f), good);
 	verify(f, good);
+}
+
+static void callers_share_commits_and_failures_stay_alone(void **state)
+{
+	write_fn *const write[] = {demon_store_write, demon_store_write};
+
+	share_commits(*state, write);
+}
+
+static void repeatable_jobs_fail_as_alone_as_others(void **state)
+{
+	write_fn *const write[] = {demon_store_write_repeatable, demon_store_write_repeatable};
+
+	share_commits(*state, write);
+}
+
+static void both_kinds_of_jobs_share_commits(void **state)
+{
+	write_fn *const write[] = {demon_store_write_repeatable, demon_store_write};
+
+	share_commits(*state, write);
 }
 
 static void a_failed_commit_is_told_and_writes_nothing(void **state)
@@ -513,6 +543,8 @@ int main(void)
 	    T(bad_ids_are_refused_with_their_reason),
 	    T(a_payload_that_is_not_canonical_is_refused),
 	    T(callers_share_commits_and_failures_stay_alone),
+	    T(repeatable_jobs_fail_as_alone_as_others),
+	    T(both_kinds_of_jobs_share_commits),
 	    T(a_failed_commit_is_told_and_writes_nothing),
 	    T(every_failing_point_leaves_a_store_that_goes_on),
 	    T(a_copy_gets_a_new_epoch_and_names_the_chain_before),

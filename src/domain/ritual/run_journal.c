@@ -100,7 +100,7 @@ enum demon_rc demon_run_journal_append(struct demon_run_journal *journal, struct
 	if ((rc = demon_run_group_rc(g, err)))
 		return rc;
 	for (unsigned i = 0; i < BUSY_TRIES; i++) {
-		rc = demon_store_write(journal->store, append, &a, err);
+		rc = demon_store_write_repeatable(journal->store, append, &a, err);
 		if (rc != DEMON_BUSY)
 			break;
 	}
