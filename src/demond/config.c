@@ -16,7 +16,7 @@ const struct demon_opt demon_config_options[] = {
     {.name = "log-file",
      .value = "FILE",
      .source = 'f',
-     .help = "write the log to FILE too; SIGHUP opens it again"},
+     .help = "write the log to FILE as JSON lines; SIGHUP opens it again"},
     {.name = "node-id", .value = "ID", .help = "label of this node; default: the host's name"},
     {.name = "config",
      .value = "FILE",

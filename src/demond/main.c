@@ -3,10 +3,11 @@
  *
  * The main thread waits for signals, which are blocked before any other thread starts: SIGTERM and
  * SIGINT end the program before the next step of each run, a second one at once; SIGHUP opens the
- * log file again. Threads end in the order HTTP, workers, store.
+ * log file again. Threads end in the order HTTP, workers, follower, store.
  */
 #include "config.h"
 #include "db/db.h"
+#include "follower.h"
 #include "http/server.h"
 #include "log.h"
 #include "store/liveness.h"
@@ -28,6 +29,7 @@ struct daemon {
 	struct demon_store *store;
 	struct demon_server *server;
 	struct demon_workers *workers;
+	struct demon_follower *follower;
 	sigset_t signals;
 };
 
@@ -89,12 +91,17 @@ static enum demon_rc start(struct daemon *d, struct demon_err *err)
 	const struct demon_config *c = &d->config;
 	struct demon_server_options options = {
 	    .address = &c->address.any, .address_len = c->address_len, .log = log_server};
+	enum demon_level level = c->settings.verbose ? DEMON_LOG_DEBUG : DEMON_LOG_INFO;
+	const struct demon_log_options log = {
+	    .path = c->log_file.value,
+	    .journal = demon_settings_env("JOURNAL_STREAM"),
+	    .level = level,
+	    .stderr_level = c->settings.quiet ? DEMON_LOG_ERROR : level,
+	};
 	enum demon_rc rc;
 
-	if ((rc = demon_log_open(c->log_file.value,
-				 c->settings.verbose ? DEMON_LOG_DEBUG : DEMON_LOG_INFO, &d->log,
-				 err)) ||
-	    (rc = open_store(d, err)))
+	if ((rc = demon_log_open(&log, &d->log, err)) || (rc = open_store(d, err)) ||
+	    (rc = demon_follower_start(d->store, d->log, &d->follower, err)))
 		return rc;
 	options.log_ctx = d->log;
 	if (demon_server_start(d->store, &options, &d->server, err))
@@ -167,11 +174,13 @@ static void stop(struct daemon *d)
 	if (d->workers) {
 		demon_workers_stop(d->workers);
 		if (!wait_for_workers(d)) {
+			demon_follower_stop(demon_take(d->follower));
 			demon_log_write(d->log, DEMON_LOG_WARN, "ended with steps in flight", NULL);
 			_exit(0);
 		}
 		demon_workers_free(demon_take(d->workers));
 	}
+	demon_follower_stop(demon_take(d->follower));
 	if (d->store)
 		demon_store_unclaim(d->store, 0);
 	demon_close(demon_take(d->store));

@@ -107,15 +107,15 @@ static void execute(struct demon_workers *w, const struct demon_run_id *run)
 	if (rc == DEMON_BUSY) /* somebody was faster */
 		return;
 	if (rc == DEMON_CANCELED) {
-		demon_log_write(w->log, DEMON_LOG_INFO, "run left for later", "run", run->run_id,
-				"tenant", run->tenant_id, NULL);
+		demon_log_write(w->log, DEMON_LOG_INFO, "run left for later", "runId", run->run_id,
+				"tenantId", run->tenant_id, NULL);
 	} else if (rc) {
-		demon_log_write(w->log, DEMON_LOG_ERROR, "run cannot be executed", "run",
-				run->run_id, "tenant", run->tenant_id, "error", err.msg, NULL);
+		demon_log_write(w->log, DEMON_LOG_ERROR, "run cannot be executed", "runId",
+				run->run_id, "tenantId", run->tenant_id, "error", err.msg, NULL);
 		shun(w, run);
 	} else if (x.events) { /* else another had ended it since it was listed */
-		demon_log_write(w->log, DEMON_LOG_INFO, "run executed", "run", run->run_id,
-				"tenant", run->tenant_id, "status", outcome.status, NULL);
+		demon_log_write(w->log, DEMON_LOG_INFO, "run executed", "runId", run->run_id,
+				"tenantId", run->tenant_id, "status", outcome.status, NULL);
 	}
 	free(outcome.terminal);
 }

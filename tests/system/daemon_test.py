@@ -146,12 +146,10 @@ class Life(Case):
         self.assertEqual(daemon.stop()[0], 0)
         self.assertIn("ended", daemon.text())
 
-    def test_the_log_is_a_line_a_record(self):
+    def test_the_label_of_the_node(self):
         daemon = Daemon(self, "--node-id", "box-1")
         daemon.stop()
-        for line in daemon.text().splitlines():
-            self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[\d:.]{12}Z (error|warn|info|debug) \S")
-        self.assertIn("node=box-1", daemon.text())
+        self.assertEqual(daemon.lines()[0]["node"], "box-1")
         self.assertEqual(self.ctl("status", "--json").json["nodeId"], "box-1")
 
     def test_print_config_says_where_values_come_from(self):
@@ -170,6 +168,117 @@ class Life(Case):
     def test_a_log_file_that_cannot_be_opened(self):
         result = self.run_program(DEMOND, "--log-file", self.path("none", "x"), status=1)
         self.assertIn("log file", result.err)
+
+
+class Log(Case):
+    TEXT = r"^\d{4}-\d\d-\d\dT[\d:.]{12}Z (error|warn|info|debug) \S"
+
+    def events_of(self, daemon, run_id):
+        return [line["event"] for line in daemon.lines() if line.get("runId") == run_id and "event" in line]
+
+    def test_the_file_has_a_json_object_a_record_and_stderr_a_line_of_text(self):
+        daemon = Daemon(self)
+        daemon.stop()
+        lines = daemon.lines()
+        for line in lines:
+            self.assertEqual(list(line)[:3], ["ts", "level", "msg"])
+            self.assertRegex(line["ts"], r"^\d{4}-\d\d-\d\dT[\d:.]{12}Z$")
+            self.assertIn(line["level"], ("error", "warn", "info", "debug"))
+        self.assertEqual((lines[0]["db"], lines[-1]["msg"]), (self.db, "ended"))
+        texts = daemon.err.splitlines()
+        self.assertEqual(len(texts), len(lines))
+        for text in texts:
+            self.assertRegex(text, self.TEXT)
+        self.assertIn(f" db={self.db} ", texts[0])
+
+    def test_what_a_value_holds_stays_within_its_line(self):
+        name = 'a "b"\\\n\t\x7f=\u00e9'
+        daemon = Daemon(self, env={"DEMON_DB": self.path(name)})
+        daemon.stop()
+        self.assertEqual(daemon.lines()[0]["db"], self.path(name))
+        self.assertIn('a \\"b\\"\\\\\\x0a\\x09\\x7f=\u00e9"', daemon.err)
+        self.assertEqual(len(daemon.err.splitlines()), len(daemon.lines()))
+
+    def journal(self, change):
+        """What a daemon writes to a stderr that JOURNAL_STREAM names, but for `change`."""
+        ours, theirs = os.pipe()
+        with open(ours, encoding="utf-8") as file:
+            st = os.fstat(theirs)
+            env = {"JOURNAL_STREAM": f"{st.st_dev}:{st.st_ino + change}"}
+            daemon = Daemon(self, stderr=theirs, env=env)
+            os.close(theirs)
+            daemon.stop()
+            return file.read().splitlines()
+
+    def test_the_journal_gets_priorities_and_no_time(self):
+        lines = self.journal(0)
+        self.assertRegex(lines[0], r"^<6>listening on http://127.0.0.1:\d+ db=")
+        self.assertEqual(lines[-1], "<6>ended")
+
+    def test_a_stderr_that_is_not_the_journal_gets_text(self):
+        for line in self.journal(1):
+            self.assertRegex(line, self.TEXT)
+
+    def test_quiet_leaves_errors_only_on_stderr(self):
+        daemon = Daemon(self, "--quiet")
+        for name in (self.db, self.db + "-wal"):
+            if os.path.exists(name):
+                os.truncate(name, 0)
+        address = urllib.parse.urlparse(daemon.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+        connection.request("GET", "/healthz")
+        self.assertEqual(connection.getresponse().status, 503)
+        connection.close()
+        daemon.stop()
+        self.assertIn("listening on", daemon.text())
+        self.assertIn(" error not healthy ", daemon.err)
+        self.assertNotIn(" info ", daemon.err)
+
+    def test_the_life_of_a_run_can_be_read_in_the_log_whoever_executes_it(self):
+        daemon = Daemon(self)
+        self.ctl("run", ECHO, "--run-id", "here", "--param", "message=Rumpelstiltskin")
+        self.ctl("run", ECHO, "--run-id", "there", "--detach", "--param", "message=Rumpelstiltskin")
+        wait_until(lambda: "ritual.completed:v1" in self.events_of(daemon, "there"), "the run")
+        daemon.stop()
+        for run_id in ("here", "there"):
+            events = self.events_of(daemon, run_id)
+            self.assertEqual((events[0], events[-1]), ("ritual.started:v1", "ritual.completed:v1"))
+            self.assertFalse([event for event in events if event.startswith("step.")])
+        line = next(line for line in daemon.lines() if line.get("event") == "ritual.started:v1")
+        self.assertEqual(line["msg"], "ritual started")
+        self.assertEqual((line["level"], line["tenantId"], line["ritualId"]), ("info", "default", "echo-ritual"))
+        self.assertRegex(daemon.err, r"info ritual started event=ritual.started:v1 runId=here ")
+        self.assertNotIn("Rumpelstiltskin", daemon.text())
+
+    def test_verbose_tells_the_steps_too(self):
+        daemon = Daemon(self, "--verbose")
+        self.ctl("run", ECHO, "--run-id", "r1")
+        daemon.stop()
+        want = [e["type"] for e in self.ctl("runs", "events", "r1", "--json").lines]
+        self.assertEqual(self.events_of(daemon, "r1"), want)
+        self.assertIn("step.started:v1", want)
+
+    def test_what_happened_before_is_not_told_again(self):
+        self.ctl("run", ECHO, "--run-id", "before")
+        daemon = Daemon(self)
+        self.ctl("run", ECHO, "--run-id", "after")
+        daemon.stop()
+        self.assertNotIn("before", daemon.text())
+        self.assertIn("after", daemon.text())
+
+    def test_events_that_come_too_fast_are_counted_instead(self):
+        action = {"functionRef": {"refName": "echo", "arguments": {"message": "x"}}}
+        states = [{"name": f"S{i}", "type": "task", "action": action, "end": i == 999} for i in range(1000)]
+        ritual = self.write("many.json", json.dumps({"id": "many", "version": "1.0", "states": states}))
+        self.ctl("run", ritual, "-q", env={"DEMON_DB": self.path("other.db")})
+        log = self.ctl("export", env={"DEMON_DB": self.path("other.db")}).out
+        daemon = Daemon(self, "--verbose")
+        self.ctl("import", "-", input=log)
+        daemon.stop()
+        told = sum("event" in line for line in daemon.lines())
+        skipped = sum(int(line["skipped"]) for line in daemon.lines() if "skipped" in line)
+        self.assertEqual(told + skipped, len(log.splitlines()))
+        self.assertGreaterEqual(told, 2000)
 
 
 class Runs(Case):

@@ -157,6 +157,7 @@ class Daemon:
     def __init__(self, case, *args, **options):
         self.case = case
         self.log = case.path(f"demond-{time.monotonic_ns()}.log")
+        self.err = None
         self.process = case.start(
             DEMOND, "--listen", "127.0.0.1:0", "--log-file", self.log, *args, **options
         )
@@ -165,7 +166,7 @@ class Daemon:
     def _find_url(self):
         if self.process.poll() is not None:
             raise AssertionError("demond ended: " + self.process.communicate()[1])
-        found = re.search(r"listening on (http://\S+)", self.text())
+        found = re.search(r'listening on (http://[^\s"]+)', self.text())
         return found and found.group(1)
 
     def text(self):
@@ -174,11 +175,15 @@ class Daemon:
         with open(self.log, encoding="utf-8") as file:
             return file.read()
 
+    def lines(self):
+        """What the log has by now: fails on anything but a JSON object a line."""
+        return [json.loads(line) for line in self.text().splitlines()]
+
     def stop(self, sig=signal.SIGTERM, limit=10):
-        """Ends it and returns its exit status and the seconds it took."""
+        """Ends it and returns its exit status and the seconds it took; err is what it wrote."""
         began = time.monotonic()
         self.process.send_signal(sig)
-        self.process.communicate(timeout=limit)
+        self.err = self.process.communicate(timeout=limit)[1]
         return self.process.returncode, time.monotonic() - began
 
 
