@@ -149,6 +149,36 @@ void demon_buf_hex(struct demon_buf *b, const void *bytes, size_t n)
 	b->data[b->len] = '\0';
 }
 
+void demon_buf_base64(struct demon_buf *b, const void *bytes, size_t n)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *in = bytes;
+	char *to = demon_buf_room(b, (n + 2) / 3 * 4);
+	size_t len = 0;
+
+	if (!to)
+		return;
+	for (; n >= 3; n -= 3, in += 3) {
+		to[len++] = digits[in[0] >> 2];
+		to[len++] = digits[(in[0] & 3) << 4 | in[1] >> 4];
+		to[len++] = digits[(in[1] & 15) << 2 | in[2] >> 6];
+		to[len++] = digits[in[2] & 63];
+	}
+	if (n) {
+		unsigned char second = n == 2 ? in[1] : 0;
+
+		to[len++] = digits[in[0] >> 2];
+		to[len++] = digits[(in[0] & 3) << 4 | second >> 4];
+		to[len++] = '=';
+		to[len++] = '=';
+		if (n == 2)
+			to[len - 2] = digits[(second & 15) << 2];
+	}
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
 enum demon_rc demon_buf_rc(const struct demon_buf *b, struct demon_err *err)
 {
 	if (b->rc == DEMON_TOOBIG)

@@ -49,6 +49,9 @@ void demon_buf_be32(struct demon_buf *b, uint32_t v);
 /** Lower-case hexadecimal digits of @p n bytes. */
 void demon_buf_hex(struct demon_buf *b, const void *bytes, size_t n);
 
+/** Base64 of @p n bytes (RFC 4648, §4), padded, on one line. */
+void demon_buf_base64(struct demon_buf *b, const void *bytes, size_t n);
+
 /** Room for @p n more bytes behind the content, or NULL after a failure; len is not changed. */
 char *demon_buf_room(struct demon_buf *b, size_t n);
 

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-static const struct demon_capsule *const capsules[] = {&demon_capsule_echo, &demon_capsule_exec};
-static const char *const names[] = {"echo", "exec", NULL};
+static const struct demon_capsule *const capsules[] = {&demon_capsule_echo, &demon_capsule_exec,
+						       &demon_capsule_http};
+static const char *const names[] = {"echo", "exec", "http", NULL};
 
 const struct demon_capsule *demon_capsule_find(const char *name)
 {

@@ -63,5 +63,6 @@ const char *const *demon_capsule_names(size_t *ret_count);
 
 extern const struct demon_capsule demon_capsule_echo;
 extern const struct demon_capsule demon_capsule_exec;
+extern const struct demon_capsule demon_capsule_http;
 
 #endif
