@@ -175,6 +175,7 @@ CREATE TABLE runs (                -- projection of ritual.*
   started_at   INTEGER NOT NULL,
   ended_at     INTEGER,
   error_type   TEXT,                            -- of a run that failed
+  wakes_at     INTEGER,                         -- ms; NULL: it does not wait for a time
   PRIMARY KEY (tenant_id, run_id, run_origin)
 ) STRICT;
 CREATE INDEX runs_by_start ON runs (tenant_id, started_at, run_id);
@@ -184,6 +185,7 @@ CREATE INDEX runs_by_ritual_status ON runs (tenant_id, ritual_id, status, starte
 CREATE INDEX runs_by_id ON runs (run_id);
 CREATE INDEX runs_open ON runs (run_origin, status)
   WHERE status <> 'Completed' AND status <> 'Failed' AND status <> 'Canceled' AND status <> 'Denied';
+CREATE INDEX runs_waking ON runs (run_origin, wakes_at) WHERE wakes_at IS NOT NULL;
 
 CREATE TABLE steps (               -- projection of step.*
   tenant_id    TEXT NOT NULL,
@@ -198,6 +200,8 @@ CREATE TABLE steps (               -- projection of step.*
   attempt      INTEGER NOT NULL,
   started_at   INTEGER NOT NULL,
   ended_at     INTEGER,
+  parent_id    INTEGER,                         -- the step of the task that holds it; NULL: the run's
+  iteration    INTEGER,                         -- of the parent, from 0; NULL: it does not iterate
   PRIMARY KEY (tenant_id, run_id, run_origin, step_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -209,13 +213,16 @@ SELECT run_id, ritual_id, status, tenant_id, version,
          printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', ended_at / 1000, 'unixepoch'),
                 ended_at % 1000) END AS ended_at,
        ended_at - started_at AS duration_ms,
+       CASE WHEN wakes_at IS NULL THEN NULL ELSE
+         printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', wakes_at / 1000, 'unixepoch'),
+                wakes_at % 1000) END AS wakes_at,
        error_type,
        lower(hex(definition)) AS definition,
        lower(hex(run_origin)) AS run_origin
 FROM runs;
 
 CREATE VIEW v_steps AS             -- public
-SELECT run_id, step_id, name, reference, call, status, attempt, tenant_id,
+SELECT run_id, step_id, parent_id, iteration, name, reference, call, status, attempt, tenant_id,
        printf('%s.%03dZ', strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000, 'unixepoch'),
               started_at % 1000) AS started_at,
        CASE WHEN ended_at IS NULL THEN NULL ELSE
@@ -224,4 +231,3 @@ SELECT run_id, step_id, name, reference, call, status, attempt, tenant_id,
        ended_at - started_at AS duration_ms,
        lower(hex(run_origin)) AS run_origin
 FROM steps;
-

@@ -179,6 +179,14 @@ void demon_buf_base64(struct demon_buf *b, const void *bytes, size_t n)
 	b->data[b->len] = '\0';
 }
 
+void demon_buf_cut(struct demon_buf *b, size_t len)
+{
+	if (len >= b->len)
+		return;
+	b->len = len;
+	b->data[len] = '\0';
+}
+
 enum demon_rc demon_buf_rc(const struct demon_buf *b, struct demon_err *err)
 {
 	if (b->rc == DEMON_TOOBIG)

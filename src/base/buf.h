@@ -55,6 +55,9 @@ void demon_buf_base64(struct demon_buf *b, const void *bytes, size_t n);
 /** Room for @p n more bytes behind the content, or NULL after a failure; len is not changed. */
 char *demon_buf_room(struct demon_buf *b, size_t n);
 
+/** Drops what lies behind the first @p len bytes. */
+void demon_buf_cut(struct demon_buf *b, size_t len);
+
 /** DEMON_OK, or the first failure with a message in @p err. */
 enum demon_rc demon_buf_rc(const struct demon_buf *b, struct demon_err *err) demon_must_check;
 

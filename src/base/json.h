@@ -20,6 +20,18 @@
 
 #include <jansson.h>
 
+/** The tree for jansson's iterators and counts, which take one that is not const and change nothing
+ * that shows. */
+static inline json_t *demon_json_iterable(const json_t *tree)
+{
+	union {
+		const json_t *given;
+		json_t *taken;
+	} u = {.given = tree};
+
+	return u.taken;
+}
+
 /** What a parser accepts. */
 struct demon_json_limits {
 	size_t max_bytes; /* of the text */

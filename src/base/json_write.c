@@ -190,20 +190,9 @@ static void sort(struct member *members, size_t count)
 	}
 }
 
-/* jansson iterates only over what could be changed. */
-static json_t *iterable(const json_t *json)
-{
-	union {
-		const json_t *given;
-		json_t *wanted;
-	} u = {.given = json};
-
-	return u.wanted;
-}
-
 static size_t collect(const json_t *object, struct member *members)
 {
-	json_t *it = iterable(object);
+	json_t *it = demon_json_iterable(object);
 	size_t i = 0;
 
 	for (void *at = json_object_iter(it); at; at = json_object_iter_next(it, at))

@@ -236,7 +236,7 @@ static enum demon_rc read_items(struct compiler *c, struct demon_schema *s, cons
 static enum demon_rc read_properties(struct compiler *c, struct demon_schema *s,
 				     const json_t *value)
 {
-	json_t *object = demon_schema_iterable(value);
+	json_t *object = demon_json_iterable(value);
 	size_t n = json_object_size(value);
 
 	if (!json_is_object(value))
@@ -283,7 +283,7 @@ static enum demon_rc read_additional(struct compiler *c, struct demon_schema *s,
 /* Definitions are read even when nothing refers to them, so that their mistakes are found. */
 static enum demon_rc read_defs(struct compiler *c, struct demon_schema *s, const json_t *value)
 {
-	json_t *object = demon_schema_iterable(value);
+	json_t *object = demon_json_iterable(value);
 
 	(void)s;
 	if (!json_is_object(value) || json_object_get(c->root, "$defs") != value)
@@ -432,7 +432,7 @@ static struct demon_schema *new_node(struct demon_schemas *schemas, const json_t
 static enum demon_rc compile(struct compiler *c, const json_t *source,
 			     const struct demon_schema **ret_schema)
 {
-	json_t *object = demon_schema_iterable(source);
+	json_t *object = demon_json_iterable(source);
 	struct demon_schema *s;
 	enum demon_rc rc;
 

@@ -267,7 +267,7 @@ static bool unknown_key(struct checker *c, const struct demon_schema *s, const c
 /* The members that `properties` does not name. */
 static bool check_others(struct checker *c, const struct demon_schema *s, const json_t *value)
 {
-	json_t *object = demon_schema_iterable(value);
+	json_t *object = demon_json_iterable(value);
 
 	if (!s->closed && !s->additional)
 		return true;

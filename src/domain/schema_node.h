@@ -4,6 +4,7 @@
 #ifndef DEMON_SCHEMA_NODE_H
 #define DEMON_SCHEMA_NODE_H
 
+#include "base/json.h"
 #include "schema.h"
 
 #include <pthread.h>
@@ -66,16 +67,5 @@ struct demon_schema {
 	const struct demon_schema *then;
 	const struct demon_schema *otherwise;
 };
-
-/** jansson iterates only over what could be changed; nothing is. */
-static inline json_t *demon_schema_iterable(const json_t *json)
-{
-	union {
-		const json_t *given;
-		json_t *wanted;
-	} u = {.given = json};
-
-	return u.wanted;
-}
 
 #endif

@@ -144,7 +144,7 @@ class Damage(unittest.TestCase):
         for sql, what in (("UPDATE runs SET status = 'Failed' WHERE run_id = 'r-3'", "'runs'"),
                           ("DELETE FROM steps WHERE run_id = 'r-3'", "'steps'"),
                           ("INSERT INTO runs SELECT tenant_id, 'r-x', run_origin, ritual_id, status, definition, "
-                           "version, started_at, ended_at, error_type FROM runs LIMIT 1", "'runs'")):
+                           "version, started_at, ended_at, error_type, wakes_at FROM runs LIMIT 1", "'runs'")):
             with self.subTest(sql):
                 path = self.copy()
                 self.plant(path, sql)

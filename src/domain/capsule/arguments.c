@@ -6,16 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-json_t *demon_arguments_iterable(const json_t *tree)
-{
-	union {
-		const json_t *given;
-		json_t *wanted;
-	} same = {tree};
-
-	return same.wanted;
-}
-
 void demon_arguments_pointer(struct demon_buf *out, const char *key)
 {
 	demon_buf_char(out, '/');
@@ -106,7 +96,7 @@ static void report_unknown(const struct demon_arguments *a, const char *key,
 
 bool demon_arguments_known(const struct demon_arguments *a, const char *const *known, size_t count)
 {
-	json_t *with = demon_arguments_iterable(a->with);
+	json_t *with = demon_json_iterable(a->with);
 	const char *key;
 	json_t *value;
 

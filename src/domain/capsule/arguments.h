@@ -41,9 +41,6 @@ const char *demon_arguments_describe(const json_t *value);
  */
 bool demon_arguments_duration(const json_t *value, int64_t max_ms, int64_t *ret_ms);
 
-/** The tree for jansson's iterators, which take one that is not const and do not change it. */
-json_t *demon_arguments_iterable(const json_t *tree);
-
 /** Appends "/KEY" with the escapes of a JSON pointer. */
 void demon_arguments_pointer(struct demon_buf *out, const char *key);
 

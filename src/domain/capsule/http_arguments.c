@@ -46,7 +46,7 @@ static void add_default(struct demon_http_plan *plan, const char *name, const ch
 static enum demon_rc set_fields(struct demon_http_plan *plan, const struct demon_call *call,
 				struct demon_err *err)
 {
-	json_t *headers = demon_arguments_iterable(json_object_get(call->with, "headers"));
+	json_t *headers = demon_json_iterable(json_object_get(call->with, "headers"));
 	const json_t *body = json_object_get(call->with, "body");
 	const char *name;
 	json_t *value;

@@ -176,7 +176,7 @@ void demon_http_uri_build(const char *uri, const json_t *query, struct demon_buf
 	json_t *value;
 
 	demon_buf_add(out, uri, len);
-	json_object_foreach(demon_arguments_iterable(query), name, value)
+	json_object_foreach(demon_json_iterable(query), name, value)
 	{
 		DEMON_BUF(text, 0);
 		char last = out->len ? out->data[out->len - 1] : '\0';

@@ -105,7 +105,7 @@ static void add_params(struct demon_launch *l, const json_t *input)
 
 	if (!json_is_object(input))
 		return;
-	json_object_foreach(demon_arguments_iterable(input), name, value) add_param(l, name, value);
+	json_object_foreach(demon_json_iterable(input), name, value) add_param(l, name, value);
 }
 
 static enum demon_rc make_env(struct demon_launch *l, const struct demon_call *call,

@@ -226,7 +226,7 @@ static struct demon_value too_deep(struct demon_value v, unsigned left)
 			found = too_deep(demon_value_at(v, i), left - 1);
 		return found;
 	}
-	json_object_foreach(demon_arguments_iterable(v.json), key, item)
+	json_object_foreach(demon_json_iterable(v.json), key, item)
 	{
 		found = too_deep(demon_value_member(v, item, i++), left - 1);
 		if (found.json)

@@ -71,6 +71,9 @@ enum demon_rc demon_run_execute(struct demon_store *store, const struct demon_ru
 				struct demon_run_outcome *ret_outcome, struct demon_err *err)
     demon_must_check;
 
+struct demon_expr;    /* domain/expr/expr.h */
+struct demon_secrets; /* domain/secret/secret.h */
+
 /** What goes along with an execution; zero members: nothing. */
 struct demon_run_watch {
 	demon_run_listener_fn *listener;
@@ -79,6 +82,10 @@ struct demon_run_watch {
 	bool (*stop)(void *ctx);
 	void *ctx;
 	bool claimed; /* demon_run_start() has claimed the run for this caller */
+	/* Stay with a run that waits, and hold it, instead of leaving it as Waiting. */
+	bool wait;
+	struct demon_expr *expr;       /* evaluates expressions; NULL: a run that has some fails */
+	struct demon_secrets *secrets; /* NULL: none are to be had */
 };
 
 /** As demon_run_execute(). DEMON_CANCELED: left because watch->stop said so. */

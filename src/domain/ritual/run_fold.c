@@ -20,43 +20,11 @@ struct event {
 	size_t len;
 };
 
-static enum demon_rc damaged(const struct event *ev, const char *member, struct demon_err *err)
-{
-	return demon_err_set(err, DEMON_CORRUPT, "event %s: '%s' is missing or wrong", ev->type,
-			     member);
-}
-
-static struct demon_json_span member(const struct event *ev, const char *key)
-{
-	return demon_json_member(ev->payload, ev->len, key);
-}
-
-static enum demon_rc text_of(const struct event *ev, const char *key, struct demon_buf *out,
-			     struct demon_err *err)
-{
-	if (!demon_json_span_str(member(ev, key), out))
-		return damaged(ev, key, err);
-	return demon_buf_rc(out, err);
-}
-
-static enum demon_rc copy(const char *text, size_t len, char **to, struct demon_err *err)
-{
-	char *copied = demon_strndup(text, len);
-
-	if (!copied)
-		return demon_err_set(err, DEMON_NOMEM, "no memory for the state of a run");
-	free(*to);
-	*to = copied;
-	return DEMON_OK;
-}
-
 void demon_run_state_done(struct demon_run_state *state)
 {
+	demon_machine_done(&state->machine);
 	demon_definition_free(state->definition);
 	json_decref(state->input);
-	free(state->name);
-	free(state->reference);
-	free(state->result);
 	free(state->terminal);
 	*state = (struct demon_run_state){0};
 }
@@ -83,95 +51,33 @@ enum demon_rc demon_run_state_find(struct demon_db *db, const struct demon_run_i
 	return DEMON_OK;
 }
 
-enum demon_rc demon_run_state_step(struct demon_run_state *state, const struct demon_run_step *step,
-				   struct demon_err *err)
-{
-	char *name = demon_strdup(step->name);
-	char *reference = demon_strdup(step->reference);
-
-	if (!name || !reference) {
-		free(name);
-		free(reference);
-		return demon_err_set(err, DEMON_NOMEM, "no memory for the state of a run");
-	}
-	free(state->name);
-	free(state->reference);
-	state->name = name;
-	state->reference = reference;
-	state->step = *step;
-	state->step.name = name;
-	state->step.reference = reference;
-	state->step.call = NULL;
-	state->phase = DEMON_RUN_IN_FLIGHT;
-	return DEMON_OK;
-}
-
 static enum demon_rc started(struct demon_run_state *state, const struct event *ev,
 			     struct demon_err *err)
 {
-	struct demon_json_span spec = member(ev, "spec");
+	struct demon_json_span spec = demon_json_member(ev->payload, ev->len, "spec");
 
 	state->status = DEMON_RUN_RUNNING;
 	if (!spec.at)
-		return damaged(ev, "spec", err);
+		return demon_err_set(err, DEMON_CORRUPT, "event %s: 'spec' is missing", ev->type);
 	if (state->definition)
 		return demon_err_set(err, DEMON_CORRUPT, "it has started twice");
 	if (demon_definition_from_spec(spec.at, spec.len, &state->definition, err))
 		return demon_err_wrap(err, "definition");
-	return DEMON_OK;
+	return demon_machine_begin(&state->machine, state->definition, NULL, err);
 }
 
 static enum demon_rc opened(struct demon_run_state *state, const struct event *ev,
 			    struct demon_err *err)
 {
-	struct demon_json_span input = member(ev, "input");
+	struct demon_json_span input = demon_json_member(ev->payload, ev->len, "input");
+	enum demon_rc rc;
 
-	if (!input.at || state->input)
+	if (!input.at || state->input || !state->definition)
 		return DEMON_OK;
-	return demon_json_parse(input.at, input.len, &demon_json_payload_limits, &state->input,
-				err);
-}
-
-static enum demon_rc step_started(struct demon_run_state *state, const struct event *ev,
-				  struct demon_err *err)
-{
-	struct demon_run_step step = {0};
-	DEMON_BUF(name, 0);
-	DEMON_BUF(reference, 0);
-	DEMON_BUF(key, 0);
-	enum demon_rc rc;
-
-	if ((rc = text_of(ev, "name", &name, err)) ||
-	    (rc = text_of(ev, "reference", &reference, err)) ||
-	    (rc = text_of(ev, "idempotencyKey", &key, err)))
+	if ((rc = demon_json_parse(input.at, input.len, &demon_json_payload_limits, &state->input,
+				   err)))
 		return rc;
-	if (!demon_json_span_i64(member(ev, "stepId"), &step.step_id))
-		return damaged(ev, "stepId", err);
-	if (!demon_json_span_i64(member(ev, "attempt"), &step.attempt))
-		return damaged(ev, "attempt", err);
-	if (key.len != DEMON_STEP_KEY_LEN)
-		return damaged(ev, "idempotencyKey", err);
-	memcpy(step.key, key.data, key.len);
-	step.idempotent = demon_json_span_true(member(ev, "idempotent"));
-	step.name = name.data;
-	step.reference = reference.data;
-	return demon_run_state_step(state, &step, err);
-}
-
-static enum demon_rc step_completed(struct demon_run_state *state, const struct event *ev,
-				    struct demon_err *err)
-{
-	struct demon_json_span output = member(ev, "output");
-	struct demon_json_span result = demon_json_member(output.at, output.len, "result");
-	enum demon_rc rc;
-
-	state->phase = DEMON_RUN_STEP_DONE;
-	if (!result.at)
-		return damaged(ev, "output", err);
-	if ((rc = copy(result.at, result.len, &state->result, err)))
-		return rc;
-	state->result_len = result.len;
-	return DEMON_OK;
+	return demon_machine_begin(&state->machine, state->definition, state->input, err);
 }
 
 /* The first terminal event counts, as in the projection. */
@@ -181,28 +87,51 @@ static enum demon_rc ended(struct demon_run_state *state, const struct event *ev
 	if (demon_run_status_ended(state->status))
 		return DEMON_OK;
 	state->status = status;
-	return copy(ev->payload, ev->len, &state->terminal, err);
+	state->terminal = demon_strndup(ev->payload, ev->len);
+	if (!state->terminal)
+		return demon_err_set(err, DEMON_NOMEM, "no memory for the result of a run");
+	return DEMON_OK;
+}
+
+static enum demon_rc move(struct demon_run_state *state, const struct event *ev,
+			  struct demon_err *err)
+{
+	json_auto_t *payload = NULL;
+	enum demon_rc rc;
+
+	if (!demon_machine_knows(ev->type) || demon_run_status_ended(state->status))
+		return DEMON_OK;
+	if (!state->definition)
+		return demon_err_set(err, DEMON_CORRUPT, "event %s before its start", ev->type);
+	if ((rc =
+		 demon_json_parse(ev->payload, ev->len, &demon_json_payload_limits, &payload, err)))
+		return rc;
+	return demon_machine_apply(&state->machine, ev->type, payload, err);
 }
 
 static enum demon_rc fold(struct demon_run_state *state, const struct event *ev,
 			  struct demon_err *err)
 {
-	if (strcmp(ev->type, "step.started:v1") == 0)
-		return step_started(state, ev, err);
-	if (strcmp(ev->type, "step.completed:v1") == 0)
-		return step_completed(state, ev, err);
+	enum demon_rc rc;
+
 	if (strcmp(ev->type, "ritual.started:v1") == 0)
 		return started(state, ev, err);
 	if (strcmp(ev->type, "ritual.opened:v1") == 0)
 		return opened(state, ev, err);
+	if ((rc = move(state, ev, err)))
+		return rc;
 	if (strcmp(ev->type, "ritual.completed:v1") == 0)
 		return ended(state, ev, DEMON_RUN_COMPLETED, err);
 	if (strcmp(ev->type, "ritual.failed:v1") == 0)
 		return ended(state, ev, DEMON_RUN_FAILED, err);
 	if (strcmp(ev->type, "ritual.canceled:v1") == 0)
 		return ended(state, ev, DEMON_RUN_CANCELED, err);
-	if (strcmp(ev->type, "ritual.suspended:v1") == 0)
+	if (strcmp(ev->type, "ritual.suspended:v1") == 0 && !demon_run_status_ended(state->status))
 		state->status = DEMON_RUN_SUSPENDED;
+	if (strcmp(ev->type, "ritual.resumed:v1") == 0 && !demon_run_status_ended(state->status)) {
+		state->status = DEMON_RUN_RUNNING;
+		state->retry = true;
+	}
 	return DEMON_OK;
 }
 

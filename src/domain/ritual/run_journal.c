@@ -1,11 +1,16 @@
 #include "run_journal.h"
 
+#include "base/bytes.h"
 #include "run_status.h"
 #include "store/store.h"
+#include "store/write.h"
+
+#include <string.h>
 
 /* A result that could not be written because others write may be the only copy of what happened:
  * it is offered again before the step is given up as in flight. */
 #define BUSY_TRIES 6
+#define KEPT_MAX   ((demon_ticks)100 * 1000)
 
 DEMON_SQL(sql_status, "SELECT status FROM runs WHERE tenant_id = :tenant AND run_id = :run "
 		      "AND run_origin = :origin");
@@ -13,10 +18,114 @@ DEMON_SQL(sql_last_step, "SELECT step_id, attempt FROM steps WHERE tenant_id = :
 			 "AND run_id = :run AND run_origin = :origin "
 			 "ORDER BY step_id DESC LIMIT 1");
 
+static void forget(struct demon_run_journal *j)
+{
+	for (size_t i = 0; i < j->count; i++)
+		free(j->items[i].payload);
+	j->count = 0;
+	j->bytes = 0;
+}
+
+void demon_run_journal_done(struct demon_run_journal *j)
+{
+	forget(j);
+	free(demon_take(j->items));
+	free(demon_take(j->terminal));
+}
+
+demon_time demon_run_journal_now(struct demon_run_journal *j)
+{
+	const struct demon_env *env = demon_store_env(j->store);
+
+	if (j->count == 0) {
+		j->ts = env->now(env->ctx);
+		if (j->ts < j->last)
+			j->ts = j->last;
+		j->since = env->mono(env->ctx);
+	}
+	return j->ts;
+}
+
+bool demon_run_event_set(json_t *payload, const char *key, json_t *value_new)
+{
+	return json_object_set_new_nocheck(payload, key, value_new) == 0;
+}
+
+bool demon_run_event_time(json_t *payload, const char *key, demon_time t)
+{
+	char text[DEMON_RFC3339_LEN + 1];
+
+	demon_rfc3339(t, text);
+	return demon_run_event_set(payload, key, json_string_nocheck(text));
+}
+
+json_t *demon_run_event_new(struct demon_run_journal *j, const char *type)
+{
+	json_auto_t *payload = json_object();
+
+	if (!demon_run_event_set(payload, "event", json_string_nocheck(type)) ||
+	    !demon_run_event_time(payload, "ts", demon_run_journal_now(j)) ||
+	    !demon_run_event_set(payload, "tenantId", json_string_nocheck(j->run->tenant_id)) ||
+	    !demon_run_event_set(payload, "ritualId", json_string_nocheck(j->ritual_id)) ||
+	    !demon_run_event_set(payload, "runId", json_string_nocheck(j->run->run_id)))
+		return NULL;
+	return demon_take(payload);
+}
+
+static bool grow(struct demon_run_journal *j)
+{
+	size_t size = j->size ? 2 * j->size : 8;
+	struct demon_journal_item *items = demon_realloc(j->items, size, sizeof(*items));
+
+	if (!items)
+		return false;
+	j->items = items;
+	j->size = size;
+	return true;
+}
+
+/* The events that end a run begin with "ritual." and are the last ones of their group. */
+static bool is_terminal(const char *type)
+{
+	return strcmp(type, "ritual.completed:v1") == 0 || strcmp(type, "ritual.failed:v1") == 0;
+}
+
+enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *type,
+				    json_t *payload_new, struct demon_err *err)
+{
+	json_auto_t *payload = payload_new;
+	DEMON_BUF(text, demon_json_payload_limits.max_bytes);
+	enum demon_rc rc;
+
+	if (!payload || (j->count == j->size && !grow(j)))
+		return demon_err_set(err, DEMON_NOMEM, "no memory for an event");
+	if ((rc = demon_json_canonical(payload, &text, err)) || (rc = demon_buf_rc(&text, err)))
+		return demon_err_wrap(err, "event %s", type);
+	if (!demon_json_is_canonical(text.data, text.len, &demon_json_payload_limits))
+		return demon_err_set(err, DEMON_INVALID, "event %s: nested deeper than %u levels",
+				     type, demon_json_payload_limits.depth);
+	if ((rc = demon_machine_apply(j->machine, type, payload, err)))
+		return rc;
+	j->items[j->count].type = type;
+	j->items[j->count].len = text.len;
+	j->items[j->count].payload = demon_buf_take(&text);
+	if (!j->items[j->count].payload)
+		return demon_err_set(err, DEMON_NOMEM, "no memory for an event");
+	j->bytes += j->items[j->count++].len;
+	return DEMON_OK;
+}
+
+bool demon_run_journal_full(const struct demon_run_journal *j)
+{
+	const struct demon_env *env = demon_store_env(j->store);
+
+	return j->count >= DEMON_JOURNAL_EVENTS || j->bytes >= DEMON_JOURNAL_BYTES ||
+	       (j->count && env->mono(env->ctx) - j->since > KEPT_MAX);
+}
+
 struct append {
 	struct demon_run_journal *journal;
 	const struct demon_group *group;
-	bool overtaken;
 };
 
 static void bind_run(struct demon_stmt *q, const struct demon_run_id *run)
@@ -26,26 +135,26 @@ static void bind_run(struct demon_stmt *q, const struct demon_run_id *run)
 	demon_bind_blob(q, ":origin", run->origin, sizeof(run->origin));
 }
 
-static enum demon_rc check_status(struct demon_db *db, struct append *a, struct demon_err *err)
+static enum demon_rc check_status(struct demon_db *db, struct demon_run_journal *j,
+				  struct demon_err *err)
 {
-	const struct demon_run_id *run = &a->journal->state->id;
 	enum demon_rc rc;
 	bool row;
 	DEMON_STMT(q, db, &sql_status);
 
-	bind_run(&q, run);
+	bind_run(&q, j->run);
 	if ((rc = demon_step(&q, &row, err)))
 		return rc;
 	if (!row)
-		return demon_err_set(err, DEMON_NOTFOUND, "run '%s' is gone", run->run_id);
+		return demon_err_set(err, DEMON_NOTFOUND, "run '%s' is gone", j->run->run_id);
 	if (demon_run_status_running(demon_col_str(&q, 0)))
 		return DEMON_OK;
-	a->overtaken = true;
-	return demon_err_set(err, DEMON_CONFLICT, "run '%s' is %s now", run->run_id,
+	j->overtaken = true;
+	return demon_err_set(err, DEMON_CONFLICT, "run '%s' is %s now", j->run->run_id,
 			     demon_col_str(&q, 0));
 }
 
-static enum demon_rc check_step(struct demon_db *db, const struct demon_run_state *state,
+static enum demon_rc check_step(struct demon_db *db, const struct demon_run_journal *j,
 				struct demon_err *err)
 {
 	enum demon_rc rc;
@@ -54,16 +163,16 @@ static enum demon_rc check_step(struct demon_db *db, const struct demon_run_stat
 	int64_t attempt = 0;
 	DEMON_STMT(q, db, &sql_last_step);
 
-	bind_run(&q, &state->id);
+	bind_run(&q, j->run);
 	if ((rc = demon_step(&q, &row, err)))
 		return rc;
 	if (row) {
 		step_id = demon_col_i64(&q, 0);
 		attempt = demon_col_i64(&q, 1);
 	}
-	if (step_id != state->step.step_id || attempt != state->step.attempt)
+	if (step_id != j->flushed_step || (step_id && attempt != j->flushed_attempt))
 		return demon_err_set(err, DEMON_CONFLICT, "run '%s' is executed by another",
-				     state->id.run_id);
+				     j->run->run_id);
 	return DEMON_OK;
 }
 
@@ -73,40 +182,59 @@ static enum demon_rc append(struct demon_write *w, void *ctx, struct demon_err *
 	struct demon_db *db = demon_write_db(w);
 	enum demon_rc rc;
 
-	a->overtaken = false;
-	if ((rc = check_status(db, a, err)) || (rc = check_step(db, a->journal->state, err)))
+	a->journal->overtaken = false;
+	if ((rc = check_status(db, a->journal, err)) || (rc = check_step(db, a->journal, err)))
 		return rc;
 	return demon_write_append(w, a->group, NULL, err);
 }
 
-void demon_run_journal_begin(const struct demon_run_journal *journal, struct demon_run_group *g)
+/* What was kept back is on disk. */
+static enum demon_rc flushed(struct demon_run_journal *j, struct demon_err *err)
 {
-	const struct demon_env *env = demon_store_env(journal->store);
-	const struct demon_run_state *state = journal->state;
-	demon_time now = env->now(env->ctx);
+	const struct demon_machine *m = j->machine;
+	struct demon_journal_item *last = &j->items[j->count - 1];
 
-	demon_run_group_begin(g, &state->id, state->ritual_id,
-			      now > state->last ? now : state->last);
+	j->last = j->ts;
+	j->flushed_step = m->last_step;
+	j->flushed_attempt = m->last_step == m->leaf.step_id ? m->leaf.attempt : 1;
+	for (size_t i = 0; j->listener && i < j->count; i++)
+		j->listener(j->ctx, j->items[i].type, j->items[i].payload, j->items[i].len);
+	if (is_terminal(last->type)) {
+		free(j->terminal);
+		j->terminal = demon_strndup(last->payload, last->len);
+		if (!j->terminal)
+			return demon_err_set(err, DEMON_NOMEM, "no memory for a run's result");
+	}
+	forget(j);
+	return DEMON_OK;
 }
 
-enum demon_rc demon_run_journal_append(struct demon_run_journal *journal, struct demon_run_group *g,
-				       struct demon_err *err)
+enum demon_rc demon_run_journal_flush(struct demon_run_journal *j, struct demon_err *err)
 {
-	struct demon_group group = {
-	    .stream = DEMON_STREAM_RITUAL, .ts = g->ts, .records = g->records, .count = g->count};
-	struct append a = {.journal = journal, .group = &group};
-	enum demon_rc rc;
+	demon_auto_free struct demon_record *records = NULL;
+	struct demon_group group = {.stream = DEMON_STREAM_RITUAL, .ts = j->ts, .count = j->count};
+	struct append a = {.journal = j, .group = &group};
+	enum demon_rc rc = DEMON_OK;
 
-	if ((rc = demon_run_group_rc(g, err)))
-		return rc;
+	if (j->count == 0)
+		return DEMON_OK;
+	records = demon_calloc(j->count, sizeof(*records));
+	if (!records)
+		return demon_err_set(err, DEMON_NOMEM, "no memory for a group of events");
+	for (size_t i = 0; i < j->count; i++)
+		records[i] = (struct demon_record){
+		    .type = j->items[i].type,
+		    .tenant_id = j->run->tenant_id,
+		    .ritual_id = j->ritual_id,
+		    .run_id = j->run->run_id,
+		    .payload = j->items[i].payload,
+		    .payload_len = j->items[i].len,
+		};
+	group.records = records;
 	for (unsigned i = 0; i < BUSY_TRIES; i++) {
-		rc = demon_store_write_repeatable(journal->store, append, &a, err);
+		rc = demon_store_write_repeatable(j->store, append, &a, err);
 		if (rc != DEMON_BUSY)
 			break;
 	}
-	journal->overtaken = a.overtaken;
-	for (size_t i = 0; !rc && journal->listener && i < g->count; i++)
-		journal->listener(journal->ctx, g->records[i].type, g->payloads[i].data,
-				  g->payloads[i].len);
-	return rc;
+	return rc ? rc : flushed(j, err);
 }

@@ -19,14 +19,18 @@ DEMON_SQL(sql_run_insert,
 	  "VALUES (:tenant, :run, :origin, :ritual, 'Running', :ts) "
 	  "ON CONFLICT (tenant_id, run_id, run_origin) DO NOTHING");
 DEMON_SQL(sql_run_open, "UPDATE runs SET definition = :digest, version = :version" THIS_RUN);
-DEMON_SQL(sql_run_status, "UPDATE runs SET status = :status" THIS_RUN OPEN);
-DEMON_SQL(sql_run_end,
-	  "UPDATE runs SET status = :status, ended_at = :ts, error_type = :error" THIS_RUN OPEN);
+DEMON_SQL(sql_run_status, "UPDATE runs SET status = :status, wakes_at = NULL" THIS_RUN OPEN);
+DEMON_SQL(sql_run_wait, "UPDATE runs SET status = 'Waiting', wakes_at = :wake" THIS_RUN
+			" AND status = 'Running'");
+DEMON_SQL(sql_run_wake,
+	  "UPDATE runs SET status = 'Running', wakes_at = NULL" THIS_RUN " AND status = 'Waiting'");
+DEMON_SQL(sql_run_end, "UPDATE runs SET status = :status, ended_at = :ts, error_type = :error, "
+		       "wakes_at = NULL" THIS_RUN OPEN);
 DEMON_SQL(
     sql_step_start,
     "INSERT INTO steps (tenant_id, run_id, run_origin, step_id, name, reference, call, status, "
-    "attempt, started_at) VALUES (:tenant, :run, :origin, :step, :name, :reference, :call, "
-    "'Running', :attempt, :ts) "
+    "attempt, started_at, ended_at, parent_id, iteration) VALUES (:tenant, :run, :origin, :step, "
+    ":name, :reference, :call, :status, :attempt, :ts, :ended, :parent, :iteration) "
     "ON CONFLICT (tenant_id, run_id, run_origin, step_id) DO UPDATE SET "
     "status = excluded.status, attempt = excluded.attempt, ended_at = NULL");
 DEMON_SQL(sql_step_end, "UPDATE steps SET status = :status, ended_at = :ts" THIS_RUN
@@ -36,13 +40,14 @@ DEMON_SQL(sql_step_suspend, "UPDATE steps SET status = 'Suspended'" THIS_RUN
 DEMON_SQL(sql_steps_cancel, "UPDATE steps SET status = 'Canceled', ended_at = :ts" THIS_RUN
 			    " AND status IN ('Running', 'Suspended')");
 
-DEMON_SQL_SCAN(sql_runs_rows, "digest and rebuild",
-	       "SELECT tenant_id, run_id, run_origin, ritual_id, status, definition, version, "
-	       "started_at, ended_at, error_type FROM runs ORDER BY tenant_id, run_id, run_origin");
+DEMON_SQL_SCAN(
+    sql_runs_rows, "digest and rebuild",
+    "SELECT tenant_id, run_id, run_origin, ritual_id, status, definition, version, "
+    "started_at, ended_at, error_type, wakes_at FROM runs ORDER BY tenant_id, run_id, run_origin");
 DEMON_SQL_SCAN(sql_runs_clear, "rebuild", "DELETE FROM runs");
 DEMON_SQL_SCAN(sql_steps_rows, "digest and rebuild",
 	       "SELECT tenant_id, run_id, run_origin, step_id, name, reference, call, status, "
-	       "attempt, started_at, ended_at FROM steps "
+	       "attempt, started_at, ended_at, parent_id, iteration FROM steps "
 	       "ORDER BY tenant_id, run_id, run_origin, step_id");
 DEMON_SQL_SCAN(sql_steps_clear, "rebuild", "DELETE FROM steps");
 
@@ -159,6 +164,40 @@ static enum demon_rc canceled(struct demon_db *db, const struct demon_event *ev,
 	return demon_exec(&q, err);
 }
 
+static enum demon_rc resumed(struct demon_db *db, const struct demon_event *ev,
+			     struct demon_err *err)
+{
+	DEMON_STMT(run, db, &sql_run_status);
+
+	bind_run(&run, ev);
+	demon_bind_str(&run, ":status", DEMON_RUN_RUNNING);
+	return demon_exec(&run, err);
+}
+
+/* What waited goes on. */
+static enum demon_rc wake(struct demon_db *db, const struct demon_event *ev, struct demon_err *err)
+{
+	DEMON_STMT(q, db, &sql_run_wake);
+
+	bind_run(&q, ev);
+	return demon_exec(&q, err);
+}
+
+/* An event that says until when the run waits. */
+static enum demon_rc wait(struct demon_db *db, const struct demon_event *ev,
+			  struct demon_json_span at, struct demon_err *err)
+{
+	demon_time t;
+	DEMON_BUF(text, 0);
+	DEMON_STMT(q, db, &sql_run_wait);
+
+	if (!demon_json_span_str(at, &text) || text.rc || demon_rfc3339_parse(text.data, &t, err))
+		return damaged(ev, "wakeAt", err);
+	bind_run(&q, ev);
+	demon_bind_i64(&q, ":wake", t);
+	return demon_exec(&q, err);
+}
+
 static enum demon_rc suspended(struct demon_db *db, const struct demon_event *ev,
 			       struct demon_err *err)
 {
@@ -192,36 +231,93 @@ static enum demon_rc text_in(const struct demon_event *ev, const char *key,
 	return demon_buf_rc(scratch, err);
 }
 
-static enum demon_rc step_started(struct demon_db *db, const struct demon_event *ev,
-				  struct demon_err *err)
+/* Binds an integer that may be absent. */
+static enum demon_rc bind_optional(struct demon_stmt *q, const struct demon_event *ev,
+				   const char *name, const char *key, struct demon_json_span value,
+				   struct demon_err *err)
 {
-	static const char *const keys[] = {"attempt", "call", "name", "reference", "stepId"};
+	int64_t n;
+
+	if (!value.at) {
+		demon_bind_null(q, name);
+		return DEMON_OK;
+	}
+	if (!demon_json_span_i64(value, &n))
+		return damaged(ev, key, err);
+	demon_bind_i64(q, name, n);
+	return DEMON_OK;
+}
+
+enum { ATTEMPT, CALL, ITERATION, NAME, PARENT, REFERENCE, STEP, WAKE };
+
+/* A step begins; with @p ended it also ends, as @p status. */
+static enum demon_rc begin_step(struct demon_db *db, const struct demon_event *ev,
+				const char *status, bool ended, struct demon_err *err)
+{
+	static const char *const keys[] = {"attempt",  "call",      "iteration", "name",
+					   "parentId", "reference", "stepId",    "wakeAt"};
 	struct demon_json_span v[demon_count(keys)];
 	DEMON_BUF(call, 0);
 	DEMON_BUF(name, 0);
 	DEMON_BUF(reference, 0);
 	int64_t step;
-	int64_t attempt;
+	int64_t attempt = 1;
 	enum demon_rc rc;
 	DEMON_STMT(q, db, &sql_step_start);
 
 	demon_json_members(ev->payload, ev->payload_len, keys, v, demon_count(keys));
-	if (!demon_json_span_i64(v[0], &attempt))
-		return damaged(ev, keys[0], err);
-	if (!demon_json_span_i64(v[4], &step))
-		return damaged(ev, keys[4], err);
-	if ((rc = text_in(ev, keys[1], v[1], &call, &v[1], err)) ||
-	    (rc = text_in(ev, keys[2], v[2], &name, &v[2], err)) ||
-	    (rc = text_in(ev, keys[3], v[3], &reference, &v[3], err)))
+	if (v[ATTEMPT].at && !demon_json_span_i64(v[ATTEMPT], &attempt))
+		return damaged(ev, keys[ATTEMPT], err);
+	if (!demon_json_span_i64(v[STEP], &step))
+		return damaged(ev, keys[STEP], err);
+	if ((rc = text_in(ev, keys[CALL], v[CALL], &call, &v[CALL], err)) ||
+	    (rc = text_in(ev, keys[NAME], v[NAME], &name, &v[NAME], err)) ||
+	    (rc = text_in(ev, keys[REFERENCE], v[REFERENCE], &reference, &v[REFERENCE], err)) ||
+	    (rc = bind_optional(&q, ev, ":parent", keys[PARENT], v[PARENT], err)) ||
+	    (rc = bind_optional(&q, ev, ":iteration", keys[ITERATION], v[ITERATION], err)))
 		return rc;
 	bind_run(&q, ev);
 	demon_bind_i64(&q, ":step", step);
-	demon_bind_text(&q, ":name", v[2].at, v[2].len);
-	demon_bind_text(&q, ":reference", v[3].at, v[3].len);
-	demon_bind_text(&q, ":call", v[1].at, v[1].len);
+	demon_bind_text(&q, ":name", v[NAME].at, v[NAME].len);
+	demon_bind_text(&q, ":reference", v[REFERENCE].at, v[REFERENCE].len);
+	demon_bind_text(&q, ":call", v[CALL].at, v[CALL].len);
+	demon_bind_str(&q, ":status", status);
 	demon_bind_i64(&q, ":attempt", attempt);
 	demon_bind_i64(&q, ":ts", ev->ts);
-	return demon_exec(&q, err);
+	if (ended)
+		demon_bind_i64(&q, ":ended", ev->ts);
+	else
+		demon_bind_null(&q, ":ended");
+	if ((rc = demon_exec(&q, err)))
+		return rc;
+	return v[WAKE].at && !ended ? wait(db, ev, v[WAKE], err) : DEMON_OK;
+}
+
+static enum demon_rc step_started(struct demon_db *db, const struct demon_event *ev,
+				  struct demon_err *err)
+{
+	return begin_step(db, ev, "Running", false, err);
+}
+
+static enum demon_rc step_evaluated(struct demon_db *db, const struct demon_event *ev,
+				    struct demon_err *err)
+{
+	return begin_step(db, ev, "Completed", true, err);
+}
+
+static enum demon_rc step_skipped(struct demon_db *db, const struct demon_event *ev,
+				  struct demon_err *err)
+{
+	return begin_step(db, ev, "Skipped", true, err);
+}
+
+/* A try waits before it runs its list again. */
+static enum demon_rc step_caught(struct demon_db *db, const struct demon_event *ev,
+				 struct demon_err *err)
+{
+	struct demon_json_span at = member(ev, "wakeAt");
+
+	return at.at ? wait(db, ev, at, err) : DEMON_OK;
 }
 
 static enum demon_rc end_step(struct demon_db *db, const struct demon_event *ev, const char *status,
@@ -249,7 +345,9 @@ static enum demon_rc step_completed(struct demon_db *db, const struct demon_even
 static enum demon_rc step_failed(struct demon_db *db, const struct demon_event *ev,
 				 struct demon_err *err)
 {
-	return end_step(db, ev, "Failed", err);
+	enum demon_rc rc = end_step(db, ev, "Failed", err);
+
+	return rc ? rc : wake(db, ev, err);
 }
 
 static const struct {
@@ -257,11 +355,13 @@ static const struct {
 	enum demon_rc (*apply)(struct demon_db *db, const struct demon_event *ev,
 			       struct demon_err *err);
 } appliers[] = {
-    {"step.started:v1", step_started}, {"step.completed:v1", step_completed},
-    {"step.failed:v1", step_failed},   {"ritual.started:v1", started},
-    {"ritual.opened:v1", opened},      {"ritual.completed:v1", completed},
-    {"ritual.failed:v1", failed},      {"ritual.suspended:v1", suspended},
-    {"ritual.canceled:v1", canceled},
+    {"step.started:v1", step_started},  {"step.completed:v1", step_completed},
+    {"step.failed:v1", step_failed},    {"step.evaluated:v1", step_evaluated},
+    {"step.skipped:v1", step_skipped},  {"step.caught:v1", step_caught},
+    {"ritual.started:v1", started},     {"ritual.opened:v1", opened},
+    {"ritual.completed:v1", completed}, {"ritual.failed:v1", failed},
+    {"ritual.suspended:v1", suspended}, {"ritual.resumed:v1", resumed},
+    {"ritual.canceled:v1", canceled},   {"timer.fired:v1", wake},
 };
 
 static enum demon_rc apply(struct demon_db *db, const struct demon_event *event,

@@ -11,7 +11,7 @@ static const struct {
 } statuses[] = {
     {"Queued", "queued", false},
     {DEMON_RUN_RUNNING, "running", false},
-    {"Waiting", "waiting", false},
+    {DEMON_RUN_WAITING, "waiting", false},
     {"AwaitingApproval", "awaiting_approval", false},
     {DEMON_RUN_SUSPENDED, "suspended", false},
     {"Frozen", "frozen", false},
@@ -39,5 +39,5 @@ bool demon_run_status_ended(const char *status)
 
 bool demon_run_status_running(const char *status)
 {
-	return strcmp(status, DEMON_RUN_RUNNING) == 0;
+	return strcmp(status, DEMON_RUN_RUNNING) == 0 || strcmp(status, DEMON_RUN_WAITING) == 0;
 }

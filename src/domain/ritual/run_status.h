@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #define DEMON_RUN_RUNNING   "Running"
+#define DEMON_RUN_WAITING   "Waiting"
 #define DEMON_RUN_SUSPENDED "Suspended"
 #define DEMON_RUN_COMPLETED "Completed"
 #define DEMON_RUN_FAILED    "Failed"
@@ -18,7 +19,7 @@ const char *demon_run_status_find(const char *text);
 /** Whether a run of this status is over. */
 bool demon_run_status_ended(const char *status);
 
-/** Whether @p status is Running. */
+/** Whether a run of this status goes on by itself: Running or Waiting. */
 bool demon_run_status_running(const char *status);
 
 #endif

@@ -109,7 +109,7 @@ static void check_keys(struct seed *s, struct demon_value mapping, struct keys k
 	json_t *value;
 	size_t n = 0;
 
-	json_object_foreach(demon_arguments_iterable(mapping.json), key, value)
+	json_object_foreach(demon_json_iterable(mapping.json), key, value)
 	{
 		struct demon_value at = demon_value_member(mapping, value, n++);
 		bool known = false;
