@@ -1,5 +1,7 @@
 #include "json_member.h"
 
+#include "json_text.h"
+
 #include <string.h>
 
 /* Behind the string that begins at @p at, or NULL. */
@@ -7,13 +9,13 @@ static const char *skip_string(const char *at, const char *end)
 {
 	if (at >= end || *at != '"')
 		return NULL;
-	for (at++; at < end; at++) {
-		if (*at == '"')
-			return at + 1;
+	at = demon_json_plain_end(at + 1, end);
+	while (at < end && *at != '"') {
 		if (*at == '\\' && ++at == end)
 			return NULL;
+		at = demon_json_plain_end(at + 1, end);
 	}
-	return NULL;
+	return at < end ? at + 1 : NULL;
 }
 
 /* Behind the array or object that begins at @p at, or NULL. */

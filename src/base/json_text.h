@@ -23,16 +23,18 @@ enum demon_json_class {
 };
 extern const unsigned char demon_json_classes[256];
 
-/** True when one of the 8 bytes in @p word is not plain. Bytes of 0x80 and above answer for the
- * wrong borrows that they cause. */
-static inline bool demon_json_any_special(uint64_t word)
+/**
+ * The top bits of those bytes in @p word that are not plain; of the bytes above the lowest of them
+ * some may be marked wrongly, by the borrows that it causes.
+ */
+static inline uint64_t demon_json_specials(uint64_t word)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
 	uint64_t quote = (word ^ (ones * '"')) - ones;
 	uint64_t backslash = (word ^ (ones * '\\')) - ones;
 	uint64_t control = word - ones * 0x20;
 
-	return ((word | quote | backslash | control) & (ones * 0x80)) != 0;
+	return (word | quote | backslash | control) & (ones * 0x80);
 }
 
 /** The first byte in [p, end) that is not plain, or @p end. */
@@ -40,9 +42,13 @@ static inline const char *demon_json_plain_end(const char *p, const char *end)
 {
 	while (end - p >= 8) {
 		uint64_t word;
+		uint64_t specials;
 
 		memcpy(&word, p, sizeof(word));
-		if (demon_json_any_special(word))
+		specials = demon_json_specials(word);
+		if (specials && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			return p + __builtin_ctzll(specials) / 8;
+		if (specials)
 			break;
 		p += 8;
 	}

@@ -189,37 +189,55 @@ void demon_stmt_again(struct demon_stmt *q)
 	q->over = false;
 }
 
-/* Parameters are mostly bound in the order in which they stand: look there first. Returns 0
- * when the statement is not usable. */
-static int take_param(struct demon_stmt *q, const char *name)
+static int found_param(struct demon_stmt *q, int i)
+{
+	q->cached->next = i + 1;
+	q->bound |= (uint64_t)1 << i;
+	return i + 1;
+}
+
+static int find_param(struct demon_stmt *q, const char *name)
 {
 	struct demon_cached_stmt *c = q->cached;
-	int i;
+	int i = c->next;
 
-	if (!c || q->rc)
-		return 0;
-	assert(!q->stepped);
-	i = c->next;
 	for (int n = 0; n < c->params; n++, i++) {
 		if (i >= c->params)
 			i = 0;
-		if (c->literals[i] == name || strcmp(c->names[i], name) == 0) {
+		if (strcmp(c->names[i], name) == 0) {
 			c->literals[i] = name;
-			c->next = i + 1;
-			q->bound |= (uint64_t)1 << i;
-			return i + 1;
+			return found_param(q, i);
 		}
 	}
 	assert(false && "a statement has no parameter of this name");
 	return 0;
 }
 
-static void keep_bind_rc(struct demon_stmt *q, int code)
+/* Parameters are mostly bound in the order in which they stand: look there first. Returns 0
+ * when the statement is not usable. */
+static inline int take_param(struct demon_stmt *q, const char *name)
+{
+	struct demon_cached_stmt *c = q->cached;
+
+	if (!c || q->rc)
+		return 0;
+	assert(!q->stepped);
+	if (c->next < c->params && c->literals[c->next] == name)
+		return found_param(q, c->next);
+	return find_param(q, name);
+}
+
+static void bind_failed(struct demon_stmt *q)
 {
 	struct demon_err err;
 
+	q->rc = demon_db_error(q->db, &err, "");
+}
+
+static inline void keep_bind_rc(struct demon_stmt *q, int code)
+{
 	if (code != SQLITE_OK)
-		q->rc = demon_db_error(q->db, &err, "");
+		bind_failed(q);
 }
 
 void demon_bind_i64(struct demon_stmt *q, const char *name, int64_t v)

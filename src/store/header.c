@@ -2,6 +2,7 @@
 
 #include "subject.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,44 +10,48 @@
 #define REF_FIXED_LEN  (DEMON_ORIGIN_LEN + DEMON_EPOCH_LEN + 8 + DEMON_SHA256_LEN)
 #define TS_END         ((demon_time)1 << 47)
 
-void demon_header_field(struct demon_buf *out, unsigned char tag, const void *value, size_t len)
-{
-	unsigned char *to = (unsigned char *)demon_buf_room(out, 5 + len);
+#define HEADER_TEXTS   10
+#define HEADER_FIXED \
+	(1 + 10 * 5 + 2 * DEMON_ORIGIN_LEN + DEMON_EPOCH_LEN + 4 * 8 + 4 + DEMON_SHA256_LEN)
 
-	if (!to)
-		return;
+/* Writes one field where there is room for it; returns what is behind it. */
+static unsigned char *put_field(unsigned char *to, unsigned char tag, const void *value, size_t len)
+{
 	to[0] = tag;
 	to[1] = (unsigned char)(len >> 24);
 	to[2] = (unsigned char)(len >> 16);
 	to[3] = (unsigned char)(len >> 8);
 	to[4] = (unsigned char)len;
 	memcpy(to + 5, value, len);
-	out->len += 5 + len;
-	out->data[out->len] = '\0';
+	return to + 5 + len;
 }
 
-static void field_text(struct demon_buf *out, unsigned char tag, const char *text)
+void demon_header_field(struct demon_buf *out, unsigned char tag, const void *value, size_t len)
 {
-	if (text)
-		demon_header_field(out, tag, text, strlen(text));
+	unsigned char *to = (unsigned char *)demon_buf_room(out, 5 + len);
+
+	if (!to)
+		return;
+	*put_field(to, tag, value, len) = '\0';
+	out->len += 5 + len;
 }
 
-static void field_u64(struct demon_buf *out, unsigned char tag, uint64_t v)
+static unsigned char *put_u64(unsigned char *to, unsigned char tag, uint64_t v)
 {
 	unsigned char bytes[8];
 
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(v >> (56 - 8 * i));
-	demon_header_field(out, tag, bytes, sizeof(bytes));
+	return put_field(to, tag, bytes, sizeof(bytes));
 }
 
-static void field_u32(struct demon_buf *out, unsigned char tag, uint32_t v)
+static unsigned char *put_u32(unsigned char *to, unsigned char tag, uint32_t v)
 {
 	unsigned char bytes[4];
 
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(v >> (24 - 8 * i));
-	demon_header_field(out, tag, bytes, sizeof(bytes));
+	return put_field(to, tag, bytes, sizeof(bytes));
 }
 
 void demon_header_ref(struct demon_buf *out, unsigned char tag, const struct demon_event_ref *ref)
@@ -108,47 +113,81 @@ bool demon_header_next(const void *fields, size_t len, size_t *at, struct demon_
 	return true;
 }
 
-/* Fields of ev->extra with tags below @p until that were not written yet. */
-static void merge_extra(const struct demon_event *ev, size_t *at, unsigned until,
-			struct demon_buf *out)
+/* Where the fields of ev->extra with tags below @p until end that begin at @p at. */
+static size_t extra_until(const struct demon_event *ev, size_t at, unsigned until)
 {
 	struct demon_field field;
-	size_t next = *at;
+	size_t next = at;
 
-	while (demon_header_next(ev->extra, ev->extra_len, &next, &field) && field.tag < until) {
-		demon_header_field(out, field.tag, field.value, field.len);
-		*at = next;
-	}
+	while (demon_header_next(ev->extra, ev->extra_len, &next, &field) && field.tag < until)
+		at = next;
+	return at;
+}
+
+/* Writes ev->extra from @p at up to @p end; its fields are encoded as the header's. */
+static unsigned char *put_extra(unsigned char *to, const struct demon_event *ev, size_t at,
+				size_t end)
+{
+	if (at < end)
+		memcpy(to, (const unsigned char *)ev->extra + at, end - at);
+	return to + (end - at);
+}
+
+/* All fields, where there is room for them; returns what is behind the last. */
+static unsigned char *encode(unsigned char *to, const struct demon_event *ev,
+			     const char *const *texts, const size_t *lens)
+{
+	size_t split = extra_until(ev, 0, DEMON_TAG_TS);
+
+	*to++ = HEADER_VERSION;
+	to = put_field(to, DEMON_TAG_ORIGIN, ev->origin, sizeof(ev->origin));
+	to = put_field(to, DEMON_TAG_EPOCH, ev->epoch, sizeof(ev->epoch));
+	to = put_field(to, DEMON_TAG_STREAM, texts[0], lens[0]);
+	to = put_u64(to, DEMON_TAG_SEQUENCE, (uint64_t)ev->sequence);
+	to = put_u64(to, DEMON_TAG_GROUP_FIRST, (uint64_t)ev->group_first);
+	to = put_u32(to, DEMON_TAG_GROUP_COUNT, ev->group_count);
+	for (unsigned char i = 1; i < HEADER_TEXTS; i++)
+		if (texts[i])
+			to = put_field(to, (unsigned char)(DEMON_TAG_SUBJECT + i - 1), texts[i],
+				       lens[i]);
+	if (ev->has_run_origin)
+		to = put_field(to, DEMON_TAG_RUN_ORIGIN, ev->run_origin, sizeof(ev->run_origin));
+	to = put_extra(to, ev, 0, split);
+	to = put_u64(to, DEMON_TAG_TS, (uint64_t)ev->ts);
+	to = put_u64(to, DEMON_TAG_CLOCK, ev->clock);
+	to = put_field(to, DEMON_TAG_PAYLOAD_HASH, ev->payload_hash, sizeof(ev->payload_hash));
+	return put_extra(to, ev, split, extra_until(ev, split, 256));
 }
 
 void demon_header_encode(const struct demon_event *ev, struct demon_buf *out)
 {
-	size_t at = 0;
+	/* the stream, then the texts of DEMON_TAG_SUBJECT to DEMON_TAG_GRAPH */
+	const char *const texts[HEADER_TEXTS] = {demon_stream_name(ev->stream),
+						 ev->subject,
+						 ev->type,
+						 ev->tenant_id,
+						 ev->ritual_id,
+						 ev->run_id,
+						 ev->gate_id,
+						 ev->project_id,
+						 ev->namespace_id,
+						 ev->graph_id};
+	size_t lens[HEADER_TEXTS];
+	size_t room = HEADER_FIXED + ev->extra_len;
+	unsigned char *to;
+	unsigned char *end;
 
-	demon_buf_char(out, HEADER_VERSION);
-	demon_header_field(out, DEMON_TAG_ORIGIN, ev->origin, sizeof(ev->origin));
-	demon_header_field(out, DEMON_TAG_EPOCH, ev->epoch, sizeof(ev->epoch));
-	field_text(out, DEMON_TAG_STREAM, demon_stream_name(ev->stream));
-	field_u64(out, DEMON_TAG_SEQUENCE, (uint64_t)ev->sequence);
-	field_u64(out, DEMON_TAG_GROUP_FIRST, (uint64_t)ev->group_first);
-	field_u32(out, DEMON_TAG_GROUP_COUNT, ev->group_count);
-	field_text(out, DEMON_TAG_SUBJECT, ev->subject);
-	field_text(out, DEMON_TAG_TYPE, ev->type);
-	field_text(out, DEMON_TAG_TENANT, ev->tenant_id);
-	field_text(out, DEMON_TAG_RITUAL, ev->ritual_id);
-	field_text(out, DEMON_TAG_RUN, ev->run_id);
-	field_text(out, DEMON_TAG_GATE, ev->gate_id);
-	field_text(out, DEMON_TAG_PROJECT, ev->project_id);
-	field_text(out, DEMON_TAG_NAMESPACE, ev->namespace_id);
-	field_text(out, DEMON_TAG_GRAPH, ev->graph_id);
-	if (ev->has_run_origin)
-		demon_header_field(out, DEMON_TAG_RUN_ORIGIN, ev->run_origin,
-				   sizeof(ev->run_origin));
-	merge_extra(ev, &at, DEMON_TAG_TS, out);
-	field_u64(out, DEMON_TAG_TS, (uint64_t)ev->ts);
-	field_u64(out, DEMON_TAG_CLOCK, ev->clock);
-	demon_header_field(out, DEMON_TAG_PAYLOAD_HASH, ev->payload_hash, sizeof(ev->payload_hash));
-	merge_extra(ev, &at, 256, out);
+	for (size_t i = 0; i < HEADER_TEXTS; i++) {
+		lens[i] = texts[i] ? strlen(texts[i]) : 0;
+		room += 5 + lens[i];
+	}
+	to = (unsigned char *)demon_buf_room(out, room);
+	if (!to)
+		return;
+	end = encode(to, ev, texts, lens);
+	assert((size_t)(end - to) <= room);
+	*end = '\0';
+	out->len += (size_t)(end - to);
 }
 
 enum demon_rc demon_event_hash(struct demon_sha256 *sha, const struct demon_event *ev,
