@@ -72,8 +72,9 @@ static void time_is_up(int sig)
 
 static void set_timer(uint32_t ms)
 {
-	struct itimerval timer = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}};
+	struct itimerval timer = {.it_value = {.tv_sec = ms / 1000}};
 
+	timer.it_value.tv_usec = (suseconds_t)(ms % 1000) * 1000;
 	(void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -291,7 +292,7 @@ int main(int argc, char **argv)
 	DEMON_BUF(body, 0);
 	struct demon_expr_answer ready = {.magic = DEMON_EXPR_MAGIC, .say = DEMON_EXPR_READY};
 
-	if (argc == 2)
+	if (argc == 2 && argv[1][strspn(argv[1], "0123456789")] == '\0')
 		memory = strtoul(argv[1], NULL, 10);
 	if (memory == 0) {
 		(void)fputs(

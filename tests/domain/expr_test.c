@@ -4,164 +4,56 @@
  */
 #include "support/test.h"
 
-#include "base/base.h"
-#include "domain/expr/expr.h"
+#include "support/expr.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define MANY 10000
-
-struct fixture {
-	struct demon_expr *expr;
-	struct demon_err err;
-	char text[1024]; /* the last value */
-};
-
-static struct demon_json_span span(const char *text)
-{
-	return (struct demon_json_span){text, text ? strlen(text) : 0};
-}
-
-static struct demon_expr_unit unit_of(const struct demon_expr_source *sources, size_t count)
-{
-	static uint64_t ids;
-	struct demon_expr_unit unit = {.sources = sources, .count = count};
-	uint64_t id = __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED);
-
-	memcpy(unit.id, &id, sizeof(id));
-	return unit;
-}
-
-static enum demon_rc eval_unit(struct fixture *f, const struct demon_expr_unit *unit, size_t index,
-			       const char *input, const char *variables)
-{
-	json_t *value = NULL;
-	char *text = NULL;
-	enum demon_rc rc =
-	    demon_expr_eval(f->expr, unit, index, span(input), span(variables), &value, &f->err);
-
-	f->text[0] = '\0';
-	if (rc == DEMON_OK)
-		text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-	if (text)
-		(void)snprintf(f->text, sizeof(f->text), "%s", text);
-	free(text);
-	json_decref(value);
-	return rc;
-}
-
-static enum demon_rc eval(struct fixture *f, const char *program, const char *input)
-{
-	struct demon_expr_source source = {.text = program};
-	struct demon_expr_unit unit = unit_of(&source, 1);
-
-	return eval_unit(f, &unit, 0, input, NULL);
-}
-
-static enum demon_rc check(struct fixture *f, const char *program)
-{
-	struct demon_expr_source source = {.text = program};
-	struct demon_expr_unit unit = unit_of(&source, 1);
-	size_t index = 99;
-	enum demon_rc rc = demon_expr_check(f->expr, &unit, &index, &f->err);
-
-	assert_int_equal(index, rc ? 0 : 99);
-	return rc;
-}
-
-static void assert_usable(struct fixture *f)
-{
-	assert_ok(eval(f, ".a + 1", "{\"a\":41}"), &f->err);
-	assert_string_equal(f->text, "42");
-}
-
-#define assert_yields(f, program, input, want)                       \
-	do {                                                         \
-		assert_ok(eval((f), (program), (input)), &(f)->err); \
-		assert_string_equal((f)->text, (want));              \
+#define assert_yields(f, program, input, want)                            \
+	do {                                                              \
+		assert_ok(expr_eval((f), (program), (input)), &(f)->err); \
+		assert_string_equal((f)->text, (want));                   \
 	} while (0)
 
-#define assert_fails(f, program, input, want, words)                         \
-	do {                                                                 \
-		assert_rc(eval((f), (program), (input)), (want), &(f)->err); \
-		assert_contains((f)->err.msg, (words));                      \
-		assert_usable(f);                                            \
+#define assert_fails(f, program, input, want, words)                              \
+	do {                                                                      \
+		assert_rc(expr_eval((f), (program), (input)), (want), &(f)->err); \
+		assert_contains((f)->err.msg, (words));                           \
+		expr_assert_usable(f);                                            \
 	} while (0)
 
-#define assert_refused(f, program, words)                                          \
-	do {                                                                       \
-		assert_rc(check((f), (program)), DEMON_INVALID, &(f)->err);        \
-		assert_contains((f)->err.msg, (words));                            \
-		assert_rc(eval((f), (program), "null"), DEMON_INVALID, &(f)->err); \
-		assert_contains((f)->err.msg, (words));                            \
-		assert_usable(f);                                                  \
+#define assert_refused(f, program, words)                                               \
+	do {                                                                            \
+		assert_rc(expr_check((f), (program)), DEMON_INVALID, &(f)->err);        \
+		assert_contains((f)->err.msg, (words));                                 \
+		assert_rc(expr_eval((f), (program), "null"), DEMON_INVALID, &(f)->err); \
+		assert_contains((f)->err.msg, (words));                                 \
+		expr_assert_usable(f);                                                  \
 	} while (0)
-
-/* The workers of this process; returns how many, and the first. */
-static int workers(pid_t *ret_first)
-{
-	DIR *proc = opendir("/proc");
-	const struct dirent *entry;
-	int found = 0;
-
-	while (proc && (entry = readdir(proc))) { /* NOLINT(concurrency-mt-unsafe) */
-		char path[64];
-		char line[512] = "";
-		int parent = 0;
-		char *after;
-		FILE *f;
-
-		(void)snprintf(path, sizeof(path), "/proc/%.20s/stat", entry->d_name);
-		f = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? fopen(path, "re") : NULL;
-		if (!f)
-			continue;
-		if (fgets(line, sizeof(line), f) && (after = strstr(line, "(demon-expr) ")) &&
-		    after[13] != 'Z')
-			parent = (int)strtol(after + 15, NULL, 10);
-		(void)fclose(f);
-		if (parent == getpid() && found++ == 0 && ret_first)
-			*ret_first = (pid_t)strtol(entry->d_name, NULL, 10);
-	}
-	if (proc)
-		(void)closedir(proc);
-	return found;
-}
-
-static void set_up_with(struct fixture *f, const struct demon_expr_options *options)
-{
-	assert_ok(demon_expr_open(options, &f->expr, &f->err), &f->err);
-}
 
 static int set_up(void **state)
 {
-	static struct fixture f;
+	static struct expr_user f;
 	struct demon_expr_options options = {.timeout_ms = 500};
 
-	f = (struct fixture){.expr = NULL};
-	set_up_with(&f, &options);
+	f = (struct expr_user){.expr = NULL};
+	assert_ok(demon_expr_open(&options, &f.expr, &f.err), &f.err);
 	*state = &f;
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	demon_expr_close(f->expr);
 	f->expr = NULL;
-	return workers(NULL);
+	return expr_workers(getpid(), NULL);
 }
 
 static void an_expression_yields_its_value(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	assert_yields(f, ".", "{\"a\":[1,null,true,\"x\"]}", "{\"a\":[1,null,true,\"x\"]}");
 	assert_yields(f, ".colors + [\"red\"]", "{\"colors\":[\"blue\"]}", "[\"blue\",\"red\"]");
@@ -184,39 +76,39 @@ static void variables_are_bound_and_null_without_a_value(void **state)
 	    {.text = "[$color, $index, $context, .]", .variables = own},
 	    {.text = "$color"},
 	};
-	struct fixture *f = *state;
-	struct demon_expr_unit unit = unit_of(sources, 2);
-	struct demon_expr_unit third = unit_of(sources, 3);
+	struct expr_user *f = *state;
+	struct demon_expr_unit unit = expr_unit(sources, 2);
+	struct demon_expr_unit third = expr_unit(sources, 3);
 	size_t index = 0;
 
 	assert_ok(demon_expr_check(f->expr, &unit, &index, &f->err), &f->err);
-	assert_ok(eval_unit(f, &unit, 0, "{}", "{\"context\":{\"b\":1},\"input\":{\"a\":2}}"),
+	assert_ok(expr_eval_unit(f, &unit, 0, "{}", "{\"context\":{\"b\":1},\"input\":{\"a\":2}}"),
 		  &f->err);
 	assert_string_equal(f->text, "[{\"b\":1},2,null,null,null,null,null,null]");
-	assert_ok(eval_unit(f, &unit, 1, "5", "{\"color\":\"red\",\"context\":1}"), &f->err);
+	assert_ok(expr_eval_unit(f, &unit, 1, "5", "{\"color\":\"red\",\"context\":1}"), &f->err);
 	assert_string_equal(f->text, "[\"red\",null,1,5]");
-	assert_ok(eval_unit(f, &unit, 1, "5", NULL), &f->err);
+	assert_ok(expr_eval_unit(f, &unit, 1, "5", NULL), &f->err);
 	assert_string_equal(f->text, "[null,null,null,5]");
 	/* a variable belongs to the expression that names it */
 	assert_rc(demon_expr_check(f->expr, &third, &index, &f->err), DEMON_INVALID, &f->err);
 	assert_int_equal(index, 2);
 	assert_string_equal(f->err.msg, "line 1: $color is not defined");
-	assert_rc(eval_unit(f, &unit, 1, "5", "[1]"), DEMON_INVALID, &f->err);
-	assert_rc(eval_unit(f, &unit, 0, "5]", NULL), DEMON_INVALID, &f->err);
-	assert_rc(eval_unit(f, &unit, 2, "5", NULL), DEMON_INVALID, &f->err);
-	assert_usable(f);
+	assert_rc(expr_eval_unit(f, &unit, 1, "5", "[1]"), DEMON_INVALID, &f->err);
+	assert_rc(expr_eval_unit(f, &unit, 0, "5]", NULL), DEMON_INVALID, &f->err);
+	assert_rc(expr_eval_unit(f, &unit, 2, "5", NULL), DEMON_INVALID, &f->err);
+	expr_assert_usable(f);
 }
 
 static void a_variable_needs_a_name_that_jq_takes(void **state)
 {
 	static const char *const names[] = {
 	    "", "a b", "1a", "__in", "__loc__", "end", "ENV", "é", "a}]|env|. as [$b"};
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	for (size_t i = 0; i < demon_count(names); i++) {
 		const char *const own[] = {names[i], NULL};
 		struct demon_expr_source source = {.text = ".", .variables = own};
-		struct demon_expr_unit unit = unit_of(&source, 1);
+		struct demon_expr_unit unit = expr_unit(&source, 1);
 		size_t index = 9;
 
 		assert_rc(demon_expr_check(f->expr, &unit, &index, &f->err), DEMON_INVALID,
@@ -228,7 +120,7 @@ static void a_variable_needs_a_name_that_jq_takes(void **state)
 
 static void what_is_no_program_is_refused_in_words_about_it(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	assert_refused(f, "", "is empty");
 	assert_refused(f, " # only a comment", "is empty");
@@ -243,7 +135,7 @@ static void what_is_no_program_is_refused_in_words_about_it(void **state)
 
 static void nothing_gets_out_of_its_parentheses(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	assert_refused(f, "1) | (2", "1:2: ')' closes nothing");
 	assert_refused(f, "(1", "1:1: '(' is not closed");
@@ -291,27 +183,27 @@ static void what_is_not_to_be_had_is_refused_by_name(void **state)
 						{"[1, ", "]"},     {"{a: (", ")}"},
 						{"\"x\\(", ")\""}, {"def f(g): g; f(", ")"},
 						{"..|", ""}};
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 	char text[128];
 
 	for (size_t i = 0; i < demon_count(names); i++)
 		for (size_t j = 0; j < demon_count(around); j++) {
 			(void)snprintf(text, sizeof(text), "%s%s%s", around[j][0], names[i],
 				       around[j][1]);
-			assert_rc(check(f, text), DEMON_INVALID, &f->err);
+			assert_rc(expr_check(f, text), DEMON_INVALID, &f->err);
 			assert_contains(f->err.msg, "is not to be had in an expression");
-			assert_rc(eval(f, text, "1"), DEMON_INVALID, &f->err);
+			assert_rc(expr_eval(f, text, "1"), DEMON_INVALID, &f->err);
 		}
 	assert_refused(f, "$ # a comment\n ENV", "2:2: '$ENV' is not to be had");
 	assert_refused(f, "{a: 1 | env}", "1:9: 'env' is not to be had");
 	assert_refused(f, "{a: (if . then 1, env else 2 end)}", "'env' is not to be had");
 	assert_refused(f, "[{a: 1}, env]", "'env' is not to be had");
-	assert_usable(f);
+	expr_assert_usable(f);
 }
 
 static void names_of_fields_are_free(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	assert_yields(f, ".env", "{\"env\":1}", "1");
 	assert_yields(f, "{env: 1, input: 2}", "1", "{\"env\":1,\"input\":2}");
@@ -327,7 +219,7 @@ static void names_of_fields_are_free(void **state)
 
 static void just_one_result_is_a_value(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	assert_fails(f, "empty", "1", DEMON_INVALID, "there is no result");
 	assert_fails(f, "1, 2", "1", DEMON_INVALID, "there is more than one result");
@@ -340,7 +232,7 @@ static void just_one_result_is_a_value(void **state)
 
 static void an_error_has_jqs_words(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	assert_fails(f, ".a", "5", DEMON_INVALID, "Cannot index number with string \"a\"");
 	assert_fails(f, "error(\"two\\nlines\")", "5", DEMON_INVALID, "two lines");
@@ -353,14 +245,14 @@ static void an_error_has_jqs_words(void **state)
 
 static void numbers_are_what_events_can_hold(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	assert_yields(f, "9007199254740991, 1 | select(. > 2)", "1", "9007199254740991");
 	assert_yields(f, "-9007199254740991 | . + 0", "1", "-9007199254740991");
 	assert_yields(f, "0.1 + 0.2", "1", "0.30000000000000004");
 	assert_yields(f, "-0", "1", "0");
 	assert_yields(f, "5e-324", "1", "4.9406564584124654e-324");
-	assert_ok(eval(f, "[1e17, 18446744073709551616, 1e300, 123456789012345680000]", "1"),
+	assert_ok(expr_eval(f, "[1e17, 18446744073709551616, 1e300, 123456789012345680000]", "1"),
 		  &f->err);
 	assert_yields(f, "18446744073709551616 == 18446744073709552000", "1", "true");
 	assert_yields(f, ". == 18446744073709552000", "18446744073709552000", "true");
@@ -373,7 +265,7 @@ static void numbers_are_what_events_can_hold(void **state)
 
 static void text_is_kept_as_it_is(void **state)
 {
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	assert_yields(f, ".", "\"\\u0001\\u001f\\\"\\\\/é€😀\"", "\"\\u0001\\u001F\\\"\\\\/é€😀\"");
 	assert_fails(f, "\"a\\u0000b\"", "1", DEMON_INVALID, "the result cannot be kept");
@@ -389,7 +281,7 @@ static void time_is_limited_wherever_it_goes(void **state)
 	    "last(range(1e12))",
 	    "[limit(1; repeat(empty))]",
 	};
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	for (size_t i = 0; i < demon_count(programs); i++)
 		assert_fails(f, programs[i], "1", DEMON_TIMEOUT, "takes more than 500 ms");
@@ -430,15 +322,15 @@ static void a_greedy_program_costs_its_own_result_alone(void **state)
 	    "(\"a\" * 30 + \"!\") | test(\"^(a+)+$\")",
 	    "ltrimstr(1)",
 	};
-	struct fixture *f = *state;
+	struct expr_user *f = *state;
 
 	for (size_t i = 0; i < demon_count(programs); i++) {
-		enum demon_rc rc = eval(f, programs[i], "null");
+		enum demon_rc rc = expr_eval(f, programs[i], "null");
 
 		if (rc != DEMON_OK && rc != DEMON_INVALID && rc != DEMON_TIMEOUT &&
 		    rc != DEMON_TOOBIG && rc != DEMON_FAILED)
 			fail_msg("%s: %s: %s", programs[i], demon_rc_text(rc), f->err.msg);
-		assert_usable(f);
+		expr_assert_usable(f);
 	}
 }
 

@@ -120,22 +120,21 @@ static struct slot *find_free(struct demon_expr *e)
 	return best;
 }
 
-static enum demon_rc take(struct demon_expr *e, struct slot **ret_slot, struct demon_err *err)
+/* Waits for a worker. NULL: out of memory. */
+static struct slot *take(struct demon_expr *e)
 {
 	struct slot *slot = NULL;
 
 	(void)pthread_mutex_lock(&e->lock);
 	if (!e->program)
 		e->program = find_program();
-	while (e->program && !(slot = find_free(e)))
-		(void)pthread_cond_wait(&e->given_back, &e->lock);
-	if (slot)
+	if (e->program) {
+		while (!(slot = find_free(e)))
+			(void)pthread_cond_wait(&e->given_back, &e->lock);
 		slot->busy = true;
+	}
 	(void)pthread_mutex_unlock(&e->lock);
-	if (!slot)
-		return demon_err_set(err, DEMON_NOMEM, "expressions: out of memory");
-	*ret_slot = slot;
-	return DEMON_OK;
+	return slot;
 }
 
 static void give_back(struct demon_expr *e, struct slot *slot)
@@ -148,20 +147,19 @@ static void give_back(struct demon_expr *e, struct slot *slot)
 }
 
 /* Starts the worker if need be, and asks; once more when it had died before it was asked. */
-static enum demon_rc ask(const struct session *s, struct demon_expr_request *request,
-			 const struct demon_buf *body, enum demon_expr_say *ret_say,
+static enum demon_rc ask(const struct session *s, struct demon_expr_exchange *x,
 			 struct demon_err *err)
 {
 	const struct demon_expr *e = s->expr;
-	int64_t patience = (int64_t)request->timeout_ms + PATIENCE;
 	enum demon_rc rc;
 
+	x->reply = s->reply;
+	x->patience_ms = (int64_t)x->request.timeout_ms + PATIENCE;
 	for (int attempt = 0;; attempt++) {
 		rc = demon_expr_worker_start(&s->slot->worker, e->program, e->options.memory, err);
 		if (rc)
 			return rc;
-		rc = demon_expr_worker_ask(&s->slot->worker, request, body, patience, ret_say,
-					   s->reply, err);
+		rc = demon_expr_worker_ask(&s->slot->worker, x, err);
 		if (rc != DEMON_BUSY)
 			return rc;
 		if (attempt)
@@ -171,17 +169,17 @@ static enum demon_rc ask(const struct session *s, struct demon_expr_request *req
 }
 
 /* What an answer without a value means. */
-static enum demon_rc judge(const struct session *s, enum demon_expr_say say, const char *what,
-			   uint32_t timeout_ms, struct demon_err *err)
+static enum demon_rc judge(const struct session *s, const struct demon_expr_exchange *x,
+			   const char *what, struct demon_err *err)
 {
-	switch (say) {
+	switch (x->say) {
 	case DEMON_EXPR_DONE:
 		return DEMON_OK;
 	case DEMON_EXPR_REFUSED:
 		return demon_err_set(err, DEMON_INVALID, "%s", s->reply->data);
 	case DEMON_EXPR_LATE:
 		return demon_err_set(err, DEMON_TIMEOUT, "%s takes more than %u ms", what,
-				     timeout_ms);
+				     x->request.timeout_ms);
 	case DEMON_EXPR_FULL:
 		return demon_err_set(err, DEMON_TOOBIG, "%s takes more than %zu MiB of memory",
 				     what, s->expr->options.memory >> 20);
@@ -196,20 +194,22 @@ static enum demon_rc judge(const struct session *s, enum demon_expr_say say, con
 	}
 }
 
-/* Compiles a program; one that the compiler does not survive is none. */
+/* Compiles a program; one that two workers do not survive is none. */
 static enum demon_rc compile(const struct session *s, enum demon_expr_ask what,
 			     const struct demon_expr_part *part, const struct demon_buf *program,
 			     struct demon_err *err)
 {
-	struct demon_expr_request request = {.ask = what, .part = *part, .timeout_ms = COMPILE_MS};
-	enum demon_expr_say say = DEMON_EXPR_READY;
+	struct demon_expr_exchange x = {
+	    .request = {.ask = what, .part = *part, .timeout_ms = COMPILE_MS}, .body = program};
 	enum demon_rc rc = demon_buf_rc(program, err);
 
 	if (rc)
 		return rc;
-	rc = ask(s, &request, program, &say, err);
+	rc = ask(s, &x, err);
+	if (rc == DEMON_FAILED)
+		rc = ask(s, &x, err);
 	if (rc == DEMON_OK)
-		return judge(s, say, "compiling", COMPILE_MS, err);
+		return judge(s, &x, "compiling", err);
 	if (rc == DEMON_FAILED) {
 		err->rc = DEMON_INVALID;
 		return demon_err_wrap(err, "cannot be compiled");
@@ -307,8 +307,9 @@ enum demon_rc demon_expr_check(struct demon_expr *e, const struct demon_expr_uni
 
 	if (unit->count == 0)
 		return DEMON_OK;
-	if ((rc = take(e, &s.slot, err)))
-		return rc;
+	s.slot = take(e);
+	if (!s.slot)
+		return demon_err_set(err, DEMON_NOMEM, "expressions: out of memory");
 	while (rc == DEMON_OK && index < unit->count) {
 		struct demon_expr_part part = demon_expr_part_of(unit, index);
 
@@ -349,27 +350,29 @@ static enum demon_rc evaluate(const struct session *s, size_t index, const struc
 			      struct demon_err *err)
 {
 	const struct demon_expr_options *o = &s->expr->options;
-	struct demon_expr_request request = {
-	    .ask = DEMON_EXPR_EVAL,
-	    .part = demon_expr_part_of(s->unit, index),
-	    .timeout_ms = o->timeout_ms < 3600000 ? (uint32_t)o->timeout_ms : 3600000,
-	    .output_max = o->output_max < UINT32_MAX ? (uint32_t)o->output_max : UINT32_MAX};
-	enum demon_expr_say say = DEMON_EXPR_READY;
+	struct demon_expr_exchange x = {
+	    .request = {.ask = DEMON_EXPR_EVAL,
+			.part = demon_expr_part_of(s->unit, index),
+			.timeout_ms = o->timeout_ms < 3600000 ? (uint32_t)o->timeout_ms : 3600000,
+			.output_max =
+			    o->output_max < UINT32_MAX ? (uint32_t)o->output_max : UINT32_MAX},
+	    .body = input};
 	size_t bad = index;
-	enum demon_rc rc = ask(s, &request, input, &say, err);
+	enum demon_rc rc = ask(s, &x, err);
 
 	if (rc)
 		return rc;
-	if (say == DEMON_EXPR_MISSING) {
-		rc = load_part(s, &request.part, &bad, err);
+	if (x.say == DEMON_EXPR_MISSING) {
+		rc = load_part(s, &x.request.part, &bad, err);
 		if (rc)
 			return bad == index ? rc : demon_err_wrap(err, "expression %zu", bad);
-		if ((rc = ask(s, &request, input, &say, err)))
+		if ((rc = ask(s, &x, err)))
 			return rc;
 	}
-	return judge(s, say, "evaluating", request.timeout_ms, err);
+	return judge(s, &x, "evaluating", err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): two texts, and what every call has */
 enum demon_rc demon_expr_eval(struct demon_expr *e, const struct demon_expr_unit *unit,
 			      size_t index, struct demon_json_span input,
 			      struct demon_json_span variables, json_t **ret_value,
@@ -381,9 +384,11 @@ enum demon_rc demon_expr_eval(struct demon_expr *e, const struct demon_expr_unit
 	struct session s = {.expr = e, .unit = unit, .reply = &reply};
 	enum demon_rc rc;
 
-	if ((rc = make_input(&s, index, input, variables, &text, err)) ||
-	    (rc = take(e, &s.slot, err)))
+	if ((rc = make_input(&s, index, input, variables, &text, err)))
 		return rc;
+	s.slot = take(e);
+	if (!s.slot)
+		return demon_err_set(err, DEMON_NOMEM, "expressions: out of memory");
 	rc = evaluate(&s, index, &text, err);
 	give_back(e, s.slot);
 	if (rc)

@@ -143,38 +143,65 @@ static const char *number_end(const char *at)
 	return exponent;
 }
 
+/* Behind what begins with a dot: a field, a number, "..", or the dot. */
+static const char *dot_end(const char *at, enum kind *ret_kind)
+{
+	if (is_word_start(at[1])) {
+		*ret_kind = FIELD;
+		for (at++; is_word(*at); at++)
+			;
+		return at;
+	}
+	if (is_digit(at[1]))
+		return number_end(at);
+	return at + (at[1] == '.' ? 2 : 1);
+}
+
+static enum kind kind_of_sign(char c)
+{
+	switch (c) {
+	case '(':
+	case '[':
+	case '{':
+		return OPEN;
+	case ')':
+	case ']':
+	case '}':
+		return CLOSE;
+	case '"':
+		return QUOTE;
+	case '$':
+		return VARIABLE;
+	default:
+		return OTHER;
+	}
+}
+
 /* The next token outside strings; a string is its opening quote. */
 static struct token next_token(struct lexer *l)
 {
 	struct token t = {.kind = OTHER};
+	const char *end;
 
 	skip_blanks(l);
-	t.at = l->at;
-	if (l->at == l->end) {
+	t.at = end = l->at;
+	if (end == l->end) {
 		t.kind = END;
-	} else if (is_word_start(*l->at)) {
+	} else if (is_word_start(*end)) {
 		t.kind = WORD;
-		l->at = word_end(l->at);
-	} else if (l->at[0] == '.' && l->at[1] == '.') {
-		l->at += 2;
-	} else if (*l->at == '.' && is_word_start(l->at[1])) {
-		t.kind = FIELD;
-		for (l->at++; is_word(*l->at); l->at++)
-			;
-	} else if (is_digit(*l->at) || (*l->at == '.' && is_digit(l->at[1]))) {
-		l->at = number_end(l->at);
-	} else if (*l->at == '@') {
-		for (l->at++; is_word(*l->at); l->at++)
+		end = word_end(end);
+	} else if (*end == '.') {
+		end = dot_end(end, &t.kind);
+	} else if (is_digit(*end)) {
+		end = number_end(end);
+	} else if (*end == '@') {
+		for (end++; is_word(*end); end++)
 			;
 	} else {
-		t.kind = strchr("([{", *l->at)   ? OPEN
-			 : strchr(")]}", *l->at) ? CLOSE
-			 : *l->at == '"'         ? QUOTE
-			 : *l->at == '$'         ? VARIABLE
-						 : OTHER;
-		l->at++;
+		t.kind = kind_of_sign(*end++);
 	}
-	t.len = (size_t)(l->at - t.at);
+	l->at = end;
+	t.len = (size_t)(end - t.at);
 	return t;
 }
 
@@ -189,7 +216,9 @@ static enum demon_rc push(struct lexer *l, char what, const char *at)
 
 static char innermost(const struct lexer *l)
 {
-	return l->depth ? l->open[l->depth - 1] : '\0';
+	if (l->depth == 0)
+		return '\0';
+	return l->open[l->depth - 1];
 }
 
 static bool is(const struct token *t, const char *text)
@@ -266,10 +295,11 @@ static enum demon_rc see_string(struct lexer *l)
 
 static enum demon_rc see_close(struct lexer *l, const struct token *t)
 {
-	char want = *t->at == ')' ? '(' : *t->at == ']' ? '[' : '{';
+	static const char pairs[] = "()[]{}";
+	const char *pair = strchr(pairs, *t->at);
 	char why[64];
 
-	if (innermost(l) != want) {
+	if (innermost(l) != pair[-1]) {
 		(void)snprintf(why, sizeof(why), "'%c' closes nothing", *t->at);
 		return fail(l, t->at, why);
 	}

@@ -235,6 +235,8 @@ static enum demon_rc receive(const struct demon_expr_worker *w, struct demon_exp
 	if (answer->magic != DEMON_EXPR_MAGIC || (reply->max && answer->len > reply->max))
 		return DEMON_INVALID;
 	demon_buf_clear(reply);
+	if (answer->len == 0)
+		return DEMON_OK;
 	to = demon_buf_room(reply, answer->len);
 	if (!to)
 		return demon_buf_rc(reply, err);
@@ -293,26 +295,24 @@ static enum demon_rc give_up(struct demon_expr_worker *w, enum demon_rc rc, stru
 	return demon_err_set(err, rc, "the worker died of signal %d", signal);
 }
 
-enum demon_rc demon_expr_worker_ask(struct demon_expr_worker *w, struct demon_expr_request *request,
-				    const struct demon_buf *body, int64_t patience_ms,
-				    enum demon_expr_say *ret_say, struct demon_buf *reply,
+enum demon_rc demon_expr_worker_ask(struct demon_expr_worker *w, struct demon_expr_exchange *x,
 				    struct demon_err *err)
 {
-	demon_ticks until = mono() + patience_ms * 1000;
+	demon_ticks until = mono() + x->patience_ms * 1000;
 	struct demon_expr_answer answer;
 	enum demon_rc rc;
 
-	request->magic = DEMON_EXPR_MAGIC;
-	request->len = (uint32_t)body->len;
-	if ((rc = send_all(w, request, sizeof(*request), until)) ||
-	    (rc = send_all(w, body->data, body->len, until))) {
+	x->request.magic = DEMON_EXPR_MAGIC;
+	x->request.len = (uint32_t)x->body->len;
+	if ((rc = send_all(w, &x->request, sizeof(x->request), until)) ||
+	    (rc = send_all(w, x->body->data, x->body->len, until))) {
 		rc = give_up(w, rc, err);
 		return rc == DEMON_FAILED ? demon_err_set(err, DEMON_BUSY, "the worker ended") : rc;
 	}
-	rc = receive(w, &answer, reply, until, err);
+	rc = receive(w, &answer, x->reply, until, err);
 	if (rc)
 		return give_up(w, rc, err);
-	*ret_say = (enum demon_expr_say)answer.say;
+	x->say = (enum demon_expr_say)answer.say;
 	if (answer.last)
 		demon_expr_worker_stop(w);
 	return DEMON_OK;

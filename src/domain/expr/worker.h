@@ -27,18 +27,21 @@ enum demon_rc demon_expr_worker_start(struct demon_expr_worker *worker, const ch
 /** Kills it and waits for its end. */
 void demon_expr_worker_stop(struct demon_expr_worker *worker);
 
+/** A request and its answer. */
+struct demon_expr_exchange {
+	struct demon_expr_request request; /* but for magic and len */
+	const struct demon_buf *body;
+	int64_t patience_ms;
+	enum demon_expr_say say;
+	struct demon_buf *reply; /* its bytes are replaced, by at most reply->max */
+};
+
 /**
- * Sends @p request with the bytes of @p body, and waits @p patience_ms for the answer, whose bytes
- * (at most @p reply->max) replace those of @p reply.
- *
- * A worker that does not answer is ended: DEMON_TIMEOUT. DEMON_FAILED: it died with the request,
- * or said something else; DEMON_BUSY: before it had the request. One that announced its end is
- * ended too.
+ * Sends the request and waits for the answer. A worker that gives none in time is ended:
+ * DEMON_TIMEOUT. DEMON_FAILED: it died with the request, or said something else; DEMON_BUSY: it
+ * died before it had it. One that announces its end is ended too.
  */
-enum demon_rc demon_expr_worker_ask(struct demon_expr_worker *worker,
-				    struct demon_expr_request *request,
-				    const struct demon_buf *body, int64_t patience_ms,
-				    enum demon_expr_say *ret_say, struct demon_buf *reply,
+enum demon_rc demon_expr_worker_ask(struct demon_expr_worker *worker, struct demon_expr_exchange *x,
 				    struct demon_err *err) demon_must_check;
 
 #endif
