@@ -64,6 +64,27 @@ static void integers_are_written_at_their_ends(void **state)
 	demon_buf_done(&b);
 }
 
+static void base64_is_padded(void **state)
+{
+	static const char *const forms[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+					    "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+	DEMON_BUF(text, 8);
+
+	(void)state;
+	for (size_t n = 0; n < demon_count(forms); n++) {
+		demon_buf_clear(&text);
+		demon_buf_base64(&text, "foobar", n);
+		assert_int_equal(text.len, strlen(forms[n]));
+		assert_string_equal(text.data, forms[n]);
+	}
+	demon_buf_clear(&text);
+	demon_buf_base64(&text, "\xfb\xff\x00", 3);
+	assert_string_equal(text.data, "+/8A");
+	demon_buf_base64(&text, "more", 4);
+	assert_int_equal(text.rc, DEMON_TOOBIG);
+	demon_buf_done(&text);
+}
+
 static void hex_reads_back_and_refuses_anything_else(void **state)
 {
 	unsigned char bytes[3];
@@ -156,6 +177,7 @@ int main(void)
 	    cmocka_unit_test(the_first_failure_sticks),
 	    cmocka_unit_test(lost_memory_is_an_error_not_a_crash),
 	    cmocka_unit_test(integers_are_written_at_their_ends),
+	    cmocka_unit_test(base64_is_padded),
 	    cmocka_unit_test(hex_reads_back_and_refuses_anything_else),
 	    cmocka_unit_test(times_are_written_and_read),
 	    cmocka_unit_test(uuids_are_version_7_and_sort_by_time),

@@ -19,8 +19,7 @@ struct fixture {
 	struct demon_buf problems; /* "pointer|text\n" each */
 	struct demon_buf text;     /* the envelope */
 	struct demon_env env;
-	demon_ticks ticks;
-	demon_ticks leap;   /* µs that the clock moves whenever it is read */
+	int64_t speed;      /* how much faster than the machine's the clock goes */
 	int64_t limit_ms;   /* of a call */
 	unsigned asked;     /* how often a call asked whether it is canceled */
 	unsigned cancel_at; /* it is, the n-th time; 0: never asked */
@@ -32,8 +31,8 @@ struct fixture {
 int http_calls_set_up(void **state);
 int http_calls_tear_down(void **state);
 
-/** From here on the clock of the calls moves by @p ms whenever it is read. */
-void use_leaping_clock(struct fixture *f, int64_t ms);
+/** From here on the clock of the calls goes @p speed times as fast as the machine's. */
+void use_fast_clock(struct fixture *f, int64_t speed);
 
 /** Starts the server, or another in its place; the fixture is its ctx. */
 void serve(struct fixture *f, http_server_fn *answer);

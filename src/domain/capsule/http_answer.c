@@ -24,11 +24,6 @@ static json_t *text_of(const char *bytes, size_t len, bool more, size_t max_json
 	return text.rc ? NULL : json_stringn(text.data, text.len);
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool shows_credentials(const char *name)
 {
 	return strcasecmp(name, "Authorization") == 0 ||
@@ -43,8 +38,10 @@ static bool put_field(json_t *object, const struct demon_http_field *f, const ch
 	DEMON_BUF(joined, 0);
 	const json_t *before;
 
-	for (const char *p = f->name; *p; p++)
-		demon_buf_char(&name, (unsigned char)*p < 0x80 ? lower(*p) : '?');
+	(void)demon_output_text(&name, f->name, strlen(f->name), false, SIZE_MAX);
+	for (size_t i = 0; i < name.len; i++)
+		if (name.data[i] >= 'A' && name.data[i] <= 'Z')
+			name.data[i] |= 0x20;
 	before = json_object_get(object, name.data);
 	if (before && value) {
 		demon_buf_fmt(&joined, "%s, %s", json_string_value(before),
@@ -156,7 +153,7 @@ static bool fits(const json_t *value, size_t max)
 	DEMON_BUF(text, max);
 	struct demon_err err;
 
-	return demon_json_canonical(value, &text, &err) == DEMON_OK && !text.rc;
+	return demon_json_canonical(value, &text, &err) != DEMON_TOOBIG && text.rc != DEMON_TOOBIG;
 }
 
 /* The beginning of a body for an error: JSON where it is some that is small. */

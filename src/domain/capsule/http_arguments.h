@@ -11,8 +11,8 @@
 #define DEMON_HTTP_ATTEMPTS_MAX   20                   /* tries after the first */
 #define DEMON_HTTP_TIMEOUT_MS     ((int64_t)60 * 1000) /* of a try, unless the step says */
 #define DEMON_HTTP_TIMEOUT_MAX_MS ((int64_t)24 * 3600 * 1000)
-#define DEMON_HTTP_BYTES          (1024 * 1024) /* of a body, unless the step says */
-#define DEMON_HTTP_BYTES_MAX      (4 * 1024 * 1024)
+#define DEMON_HTTP_BYTES          ((size_t)1024 * 1024) /* of a body, unless the step says */
+#define DEMON_HTTP_BYTES_MAX      ((size_t)4 * 1024 * 1024)
 #define DEMON_HTTP_DELAY_MAX_MS   ((int64_t)5 * 60 * 1000) /* between two tries */
 
 void demon_http_check(const json_t *with, demon_argument_problem_fn *report, void *ctx);

@@ -390,9 +390,9 @@ void demon_http_check(const json_t *with, demon_argument_problem_fn *report, voi
 	check_word(&a, "output", outputs, demon_count(outputs), strcmp);
 	demon_arguments_flag(&a, "redirect");
 	check_time(&a, "/timeout", json_object_get(with, "timeout"), DEMON_HTTP_TIMEOUT_MAX_MS);
-	if (max_bytes && !is_within(max_bytes, 1, DEMON_HTTP_BYTES_MAX))
+	if (max_bytes && !is_within(max_bytes, 1, (json_int_t)DEMON_HTTP_BYTES_MAX))
 		demon_arguments_report(&a, "/maxBytes",
-				       "argument 'maxBytes': expected an integer from 1 to %d",
+				       "argument 'maxBytes': expected an integer from 1 to %zu",
 				       DEMON_HTTP_BYTES_MAX);
 	check_retry(&a);
 	check_tls(&a);

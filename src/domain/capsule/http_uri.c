@@ -179,9 +179,9 @@ void demon_http_uri_build(const char *uri, const json_t *query, struct demon_buf
 	json_object_foreach(demon_json_iterable(query), name, value)
 	{
 		DEMON_BUF(text, 0);
-		char last = out->len ? out->data[out->len - 1] : '\0';
+		const char *last = out->data + (out->len ? out->len - 1 : 0);
 
-		if (!any || (last != '?' && last != '&'))
+		if (!any || (*last != '?' && *last != '&'))
 			demon_buf_char(out, any ? '&' : '?');
 		any = true;
 		(void)demon_http_scalar(value, &text);

@@ -104,6 +104,28 @@ static bool list_fields(const struct demon_http_exchange *x, struct curl_slist *
 	return !asked->failed && add_silence(x, list) && add_credentials(x, list);
 }
 
+/* Whether the last field can stand. A length that is none would be read as none given. */
+static const char *judge_length(const struct demon_http_fields *fields)
+{
+	const struct demon_http_field *last = &fields->items[fields->count - 1];
+	const char *first;
+	size_t len;
+
+	if (strcasecmp(last->name, "Content-Length") != 0)
+		return NULL;
+	len = strlen(last->value);
+	first = demon_http_fields_get(fields, last->name);
+	if (len == 0 || len > 18 || strspn(last->value, "0123456789") != len)
+		return "its Content-Length is no length";
+	return strcmp(first, last->value) == 0 ? NULL : "it has two lengths";
+}
+
+static void begin_head(struct demon_http_exchange *x)
+{
+	demon_http_fields_clear(&x->out->fields);
+	x->whole_head = false;
+}
+
 static size_t on_field(char *line, size_t size, size_t count, void *ctx)
 {
 	struct demon_http_exchange *x = ctx;
@@ -113,11 +135,14 @@ static size_t on_field(char *line, size_t size, size_t count, void *ctx)
 	if (x->field_bytes > DEMON_HTTP_FIELDS_MAX)
 		return 0;
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
-		demon_http_fields_clear(&x->out->fields);
-	else if (!x->out->body.len) /* else: a trailer */
+		begin_head(x);
+	else if (!x->whole_head) /* else: a trailer */
 		demon_http_fields_line(&x->out->fields, line, len);
 	x->nomem = x->out->fields.failed;
-	return x->nomem ? 0 : len;
+	x->whole_head = x->whole_head || line[0] == '\r' || line[0] == '\n';
+	if (x->out->fields.count)
+		x->malformed = judge_length(&x->out->fields);
+	return x->nomem || x->malformed ? 0 : len;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
@@ -245,10 +270,18 @@ static enum demon_rc conclude(struct demon_http_exchange *x, CURLcode code, stru
 {
 	const char *words = x->error[0] ? x->error : x->curl->easy_strerror(code);
 
-	if (x->nomem || code == CURLE_OUT_OF_MEMORY)
+	if (x->nomem)
 		return demon_err_set(err, DEMON_NOMEM, "HTTP client: out of memory");
-	if (!code || (code == CURLE_WRITE_ERROR && x->out->cut))
+	if (!code && (!x->whole_head || x->out->status < 200))
+		fail(x, DEMON_HTTP_PROTOCOL,
+		     "the connection was closed before the answer was whole");
+	else if (!code || (code == CURLE_WRITE_ERROR && x->out->cut))
 		x->out->end = DEMON_HTTP_ANSWERED;
+	else if (x->malformed)
+		fail(x, DEMON_HTTP_PROTOCOL, x->malformed);
+	else if (code ==
+		 CURLE_OUT_OF_MEMORY) /* the library says so of a field above 100 KiB, too */
+		fail(x, DEMON_HTTP_TOO_LARGE, "a header field is too large, or memory ran out");
 	else if (code == CURLE_WRITE_ERROR && x->field_bytes > DEMON_HTTP_FIELDS_MAX)
 		fail(x, DEMON_HTTP_TOO_LARGE, "the answer's header fields are larger than 64 KiB");
 	else
@@ -363,6 +396,8 @@ enum demon_rc demon_http_exchange(struct demon_http_exchange *x, struct demon_er
 	enum demon_rc rc;
 
 	x->field_bytes = 0;
+	x->malformed = NULL;
+	x->whole_head = false;
 	x->error[0] = '\0';
 	x->out->cut = false;
 	demon_http_fields_clear(&x->out->fields);

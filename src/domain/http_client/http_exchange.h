@@ -21,7 +21,9 @@ struct demon_http_exchange {
 	/* state of the one under way */
 	struct demon_http_response *out; /* borrowed; `asked` is what is sent */
 	size_t field_bytes;
+	bool whole_head; /* the line that ends the fields has come */
 	bool nomem;
+	const char *malformed; /* what is wrong with a field, in static storage, or NULL */
 	char error[CURL_ERROR_SIZE];
 };
 
