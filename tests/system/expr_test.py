@@ -1,15 +1,30 @@
 """The worker of expressions as it is built and installed, and that nothing else meets libjq."""
 
+import json
 import os
+import re
 import socket
 import stat
 import struct
 import subprocess
 import unittest
 
-from support import BUILD, DEMONCTL, DEMOND, Case
+from support import BUILD, DEMONCTL, DEMOND, SOURCE, Case
 
 WORKER = os.path.join(BUILD, "demon-expr")
+MAGIC = 0x64656A01
+COMPILE, EVAL = 1, 2
+DONE = 2
+
+
+def frame(ask, body):
+    """A request (src/domain/expr/frame.h) about the one program of this test."""
+    return struct.pack("=II32sIIIII", MAGIC, ask, bytes(32), 0, 1, 5000, 65536, len(body)) + body
+
+
+def answer(sock):
+    _, say, _, _, length = struct.unpack("=IIiII", sock.recv(20, socket.MSG_WAITALL))
+    return say, sock.recv(length, socket.MSG_WAITALL).decode() if length else ""
 
 
 class Expr(Case):
@@ -45,6 +60,21 @@ class Expr(Case):
             self.assertEqual(struct.unpack("=IIiII", ours.recv(20))[1:], (0, 0, 0, 0))
             ours.close()
             self.assertEqual(process.wait(timeout=20), 0)
+
+    def test_the_examples_of_the_manual_have_their_values(self):
+        with open(os.path.join(SOURCE, "docs/expressions.md"), encoding="utf-8") as file:
+            rows = re.findall(r"^\| `(.*)` \| `(.*)` \| `(.*)` \|$", file.read(), re.M)
+        self.assertGreater(len(rows), 8)
+        ours, its = socket.socketpair()
+        with ours, its:
+            self.start(WORKER, str(256 << 20), stdin=its, env={"TZ": "UTC0"})
+            self.assertEqual(answer(ours), (0, ""))
+            for program, given, value in rows:
+                ours.sendall(frame(COMPILE, program.replace("\\|", "|").encode()))
+                self.assertEqual(answer(ours), (DONE, ""), program)
+                ours.sendall(frame(EVAL, given.encode()))
+                say, got = answer(ours)
+                self.assertEqual((say, json.loads(got)), (DONE, json.loads(value)), program)
 
     def test_it_is_installed_where_programs_are_that_nobody_calls(self):
         prefix = self.path("prefix")
