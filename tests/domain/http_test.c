@@ -81,6 +81,21 @@ static void arguments_that_no_request_can_have_are_refused(void **state)
 	    "");
 }
 
+static void secrets_may_stand_where_their_values_will(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(
+	    problems_of(f, "{\"method\":\"post\",\"endpoint\":\"secret://chat/webhook\"}"), "");
+	assert_string_equal(
+	    problems_of(f, "{\"method\":\"get\",\"endpoint\":{\"uri\":\"http://h/\","
+			   "\"authentication\":{\"basic\":{\"username\":\"secret://a/b\","
+			   "\"password\":\"secret://a/c\"}}}}"),
+	    "");
+	call(f, "{\"method\":\"post\",\"endpoint\":\"secret://chat/webhook\"}");
+	assert_failure(f, "HTTP_PROTOCOL", "not supported");
+}
+
 static void arguments_that_come_of_an_expression_are_checked_again(void **state)
 {
 	struct fixture *f = *state;
@@ -377,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(arguments_that_no_request_can_have_are_refused),
+	    TEST(secrets_may_stand_where_their_values_will),
 	    TEST(arguments_that_come_of_an_expression_are_checked_again),
 	    TEST(methods_that_mean_no_change_may_be_repeated),
 	    TEST(templates_take_their_values_from_data),

@@ -247,7 +247,8 @@ static enum demon_http_end end_of(CURLcode code, bool answering)
 	switch ((int)code) {
 	case CURLE_COULDNT_RESOLVE_HOST: case CURLE_COULDNT_RESOLVE_PROXY:
 		return DEMON_HTTP_DNS;
-	case CURLE_COULDNT_CONNECT: case CURLE_INTERFACE_FAILED:
+	/* the library has no other limit of time than the one for a connection */
+	case CURLE_COULDNT_CONNECT: case CURLE_INTERFACE_FAILED: case CURLE_OPERATION_TIMEDOUT:
 		return DEMON_HTTP_CONNECT;
 	case CURLE_SEND_ERROR: case CURLE_RECV_ERROR: case CURLE_GOT_NOTHING:
 		return answering ? DEMON_HTTP_PROTOCOL : DEMON_HTTP_CONNECT;
@@ -258,8 +259,6 @@ static enum demon_http_end end_of(CURLcode code, bool answering)
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH: case CURLE_SSL_INVALIDCERTSTATUS:
 	case CURLE_SSL_CLIENTCERT:
 		return DEMON_HTTP_TLS;
-	case CURLE_OPERATION_TIMEDOUT:
-		return DEMON_HTTP_TIMED_OUT;
 	default:
 		return DEMON_HTTP_PROTOCOL;
 	}
