@@ -2,6 +2,7 @@
 
 #include "base/json_member.h"
 #include "cli/file.h"
+#include "domain/expr/expr.h"
 #include "out.h"
 #include "store/liveness.h"
 
@@ -62,14 +63,24 @@ static void show_progress(void *ctx, const char *type, const char *payload, size
 	}
 }
 
-static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *run,
+/* With @p wait to the run's end, else up to its first wait. */
+static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *run, bool wait,
 			     struct demon_run_outcome *outcome, struct demon_err *err)
 {
+	const struct demon_secrets_options secrets = demon_settings_secrets(&ctl->settings);
+	const struct demon_expr_options expr = {.workers = 1};
 	struct progress progress = {.settings = &ctl->settings};
 	struct demon_run_watch watch = {
-	    .listener = show_progress, .ctx = &progress, .claimed = true};
+	    .listener = show_progress, .ctx = &progress, .claimed = true, .wait = wait};
+	enum demon_rc rc;
 
-	return demon_run_execute_watched(ctl->store, run, &watch, outcome, err);
+	if ((rc = demon_secrets_open(&secrets, &watch.secrets, err)))
+		return rc;
+	if (!(rc = demon_expr_open(&expr, &watch.expr, err)))
+		rc = demon_run_execute_watched(ctl->store, run, &watch, outcome, err);
+	demon_expr_close(watch.expr);
+	demon_secrets_close(watch.secrets);
+	return rc;
 }
 
 /* The result envelope of a run that failed, from the error in its terminal event. */
@@ -180,7 +191,7 @@ static enum demon_rc detach(struct demon_ctl *ctl, const struct demon_run_id *ru
 
 	if (rc || daemon)
 		return rc;
-	if (execute(ctl, run, &outcome, err) || judge(ctl, run, &outcome, err))
+	if (execute(ctl, run, false, &outcome, err) || judge(ctl, run, &outcome, err))
 		demon_out_note(&ctl->settings, "%s", err->msg);
 	*ctl->hint = '\0';
 	free(outcome.terminal);
@@ -205,7 +216,7 @@ enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
 		       play->definition->ritual_id);
 	if (play->detach)
 		return detach(ctl, &run, daemon, err);
-	rc = execute(ctl, &run, &outcome, err);
+	rc = execute(ctl, &run, true, &outcome, err);
 	if (rc == DEMON_OK)
 		rc = finish(ctl, play, &run, &outcome, err);
 	free(outcome.terminal);

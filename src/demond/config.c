@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NODE_ID_MAX 64
+#define WORKERS_MAX 1024
 
 const struct demon_opt demon_config_options[] = {
     {.name = "listen",
@@ -18,6 +19,9 @@ const struct demon_opt demon_config_options[] = {
      .source = 'f',
      .help = "write the log to FILE as JSON lines; SIGHUP opens it again"},
     {.name = "node-id", .value = "ID", .help = "label of this node; default: the host's name"},
+    {.name = "workers",
+     .value = "N",
+     .help = "runs that are executed at the same time, 1 to 1024; default 64"},
     {.name = "config",
      .value = "FILE",
      .source = 'f',
@@ -91,6 +95,20 @@ static enum demon_rc read_address(struct demon_config *c, struct demon_err *err)
 	return DEMON_OK;
 }
 
+static enum demon_rc read_workers(struct demon_config *c, struct demon_err *err)
+{
+	const char *text = c->workers.value;
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || n < 1 || n > WORKERS_MAX)
+		return demon_err_set(err, DEMON_USAGE,
+				     "option '--workers': '%.80s' is not a number from 1 to %d",
+				     text, WORKERS_MAX);
+	c->worker_count = n;
+	return DEMON_OK;
+}
+
 static bool is_loopback(const struct demon_config *c)
 {
 	if (c->address.any.sa_family == AF_INET6)
@@ -113,7 +131,7 @@ static enum demon_rc check(struct demon_config *c, const struct demon_args *args
 		    "option '--node-id': '%.80s' is not 1 to %d characters without "
 		    "white space",
 		    node, NODE_ID_MAX);
-	if ((rc = read_address(c, err)))
+	if ((rc = read_workers(c, err)) || (rc = read_address(c, err)))
 		return rc;
 	if (!is_loopback(c))
 		return demon_err_set(err, DEMON_DENIED,
@@ -133,6 +151,7 @@ enum demon_rc demon_config_read(const struct demon_args *args, struct demon_conf
 		return rc;
 	c.listen = choose(args, "listen", "--listen", "127.0.0.1:3000");
 	c.log_file = choose(args, "log-file", "--log-file", NULL);
+	c.workers = choose(args, "workers", "--workers", "64");
 	c.node_id = choose(args, "node-id", "--node-id", NULL);
 	if ((rc = check(&c, args, err))) {
 		demon_settings_done(&c.settings);
@@ -164,6 +183,7 @@ void demon_config_print(const struct demon_config *config, FILE *to)
 	    {"secrets-command", &s->secrets_command},
 	    {"secrets-file", &s->secrets_file},
 	    {"tenant", &s->tenant},
+	    {"workers", &config->workers},
 	};
 	DEMON_BUF(json, 0);
 	struct demon_jw w = demon_jw_begin(&json);

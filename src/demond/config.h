@@ -14,6 +14,8 @@ struct demon_config {
 	struct demon_setting listen;   /* "127.0.0.1:3000" */
 	struct demon_setting log_file; /* NULL value: stderr only */
 	struct demon_setting node_id;  /* NULL value: the host's name, or what the database has */
+	struct demon_setting workers;  /* "64" */
+	size_t worker_count;
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 #include "db/db.h"
+#include "domain/expr/expr.h"
 #include "follower.h"
 #include "http/server.h"
 #include "log.h"
@@ -19,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORKERS     4
 #define PATIENCE_MS 30000 /* for steps in flight when asked to end */
 #define GLANCE_MS   100   /* between looks at workers and signals */
 
@@ -28,6 +28,8 @@ struct daemon {
 	struct demon_log *log;
 	struct demon_store *store;
 	struct demon_server *server;
+	struct demon_expr *expr;
+	struct demon_secrets *secrets;
 	struct demon_workers *workers;
 	struct demon_follower *follower;
 	sigset_t signals;
@@ -86,6 +88,23 @@ static enum demon_rc open_store(struct daemon *d, struct demon_err *err)
 	return rc;
 }
 
+static enum demon_rc start_workers(struct daemon *d, struct demon_err *err)
+{
+	const struct demon_secrets_options secrets = demon_settings_secrets(&d->config.settings);
+	const struct demon_expr_options expr = {.workers = 2};
+	enum demon_rc rc;
+
+	if ((rc = demon_secrets_open(&secrets, &d->secrets, err)) ||
+	    (rc = demon_expr_open(&expr, &d->expr, err)))
+		return rc;
+	return demon_workers_start(&(struct demon_workers_options){.store = d->store,
+								   .log = d->log,
+								   .expr = d->expr,
+								   .secrets = d->secrets,
+								   .count = d->config.worker_count},
+				   &d->workers, err);
+}
+
 static enum demon_rc start(struct daemon *d, struct demon_err *err)
 {
 	const struct demon_config *c = &d->config;
@@ -106,7 +125,7 @@ static enum demon_rc start(struct daemon *d, struct demon_err *err)
 	options.log_ctx = d->log;
 	if (demon_server_start(d->store, &options, &d->server, err))
 		return demon_err_wrap(err, "'%s'", c->listen.value);
-	return demon_workers_start(d->store, d->log, WORKERS, &d->workers, err);
+	return start_workers(d, err);
 }
 
 static void announce(const struct daemon *d)
@@ -180,6 +199,8 @@ static void stop(struct daemon *d)
 		}
 		demon_workers_free(demon_take(d->workers));
 	}
+	demon_expr_close(demon_take(d->expr));
+	demon_secrets_close(demon_take(d->secrets));
 	demon_follower_stop(demon_take(d->follower));
 	if (d->store)
 		demon_store_unclaim(d->store, 0);

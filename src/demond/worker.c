@@ -10,9 +10,11 @@
 #include <time.h>
 
 #define POLL_MS     1000
+#define FULL_MS     100 /* between looks while every thread has work */
+#define IDLE_S      10  /* after which a thread without work ends */
 #define RETRY_US    ((demon_ticks)60 * 1000 * 1000)
 #define SHUNNED_MAX 64
-#define WORKERS_MAX 16
+#define STACK       ((size_t)1024 * 1024)
 
 /* A run that failed to execute, and when to try it again. */
 struct shunned {
@@ -20,23 +22,27 @@ struct shunned {
 	demon_ticks until;
 };
 
-struct demon_workers {
-	struct demon_store *store; /* borrowed */
-	struct demon_log *log;     /* borrowed */
-	atomic_bool stop;
-	pthread_mutex_t lock; /* a leaf; guards all below */
-	pthread_cond_t ended;
-	struct shunned shunned[SHUNNED_MAX];
-	size_t next_shunned;
-	size_t running;
-	struct demon_reader *readers[WORKERS_MAX]; /* owned; one a thread */
-	size_t count;
+/* A run that was handed over: waiting for a thread, or with one. */
+struct taken {
+	struct demon_run_id run;
+	enum { FREE, QUEUED, EXECUTED } state;
+	uint64_t order; /* of those that are queued, the lowest is first */
 };
 
-/* What a thread is given. */
-struct worker {
-	struct demon_workers *all;
-	struct demon_reader *reader;
+struct demon_workers {
+	struct demon_workers_options options;
+	struct demon_reader *reader; /* of the thread that looks */
+	atomic_bool stop;
+	pthread_mutex_t lock; /* a leaf; guards all below */
+	pthread_cond_t work;  /* something is queued, or it is time to end */
+	pthread_cond_t slack; /* a thread has become free, or has ended */
+	struct shunned shunned[SHUNNED_MAX];
+	size_t next_shunned;
+	struct taken *taken; /* owned: options.count of them */
+	uint64_t next_order;
+	size_t used;    /* of them */
+	size_t idle;    /* threads */
+	size_t running; /* threads, the one that looks included */
 };
 
 static demon_ticks mono(void)
@@ -46,22 +52,27 @@ static demon_ticks mono(void)
 	return env->mono(env->ctx);
 }
 
+static struct timespec in_ms(int64_t ms)
+{
+	demon_ticks until = mono() + ms * 1000;
+
+	return (struct timespec){.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+}
+
 static bool is_same(const struct demon_run_id *a, const struct demon_run_id *b)
 {
 	return strcmp(a->run_id, b->run_id) == 0 && strcmp(a->tenant_id, b->tenant_id) == 0 &&
 	       memcmp(a->origin, b->origin, sizeof(a->origin)) == 0;
 }
 
-static bool is_shunned(struct demon_workers *w, const struct demon_run_id *run)
+static bool is_shunned(const struct demon_workers *w, const struct demon_run_id *run)
 {
 	demon_ticks now = mono();
-	bool found = false;
 
-	(void)pthread_mutex_lock(&w->lock);
-	for (size_t i = 0; i < SHUNNED_MAX && !found; i++)
-		found = w->shunned[i].until > now && is_same(&w->shunned[i].run, run);
-	(void)pthread_mutex_unlock(&w->lock);
-	return found;
+	for (size_t i = 0; i < SHUNNED_MAX; i++)
+		if (w->shunned[i].until > now && is_same(&w->shunned[i].run, run))
+			return true;
+	return false;
 }
 
 static void shun(struct demon_workers *w, const struct demon_run_id *run)
@@ -97,131 +108,222 @@ static void count_event(void *ctx, const char *type, const char *payload, size_t
 
 static void execute(struct demon_workers *w, const struct demon_run_id *run)
 {
+	struct demon_log *log = w->options.log;
 	struct execution x = {.w = w};
-	const struct demon_run_watch watch = {
-	    .listener = count_event, .stop = is_stopped, .ctx = &x};
+	const struct demon_run_watch watch = {.listener = count_event,
+					      .stop = is_stopped,
+					      .ctx = &x,
+					      .expr = w->options.expr,
+					      .secrets = w->options.secrets};
 	struct demon_run_outcome outcome = {0};
 	struct demon_err err = {0};
-	enum demon_rc rc = demon_run_execute_watched(w->store, run, &watch, &outcome, &err);
+	enum demon_rc rc = demon_run_execute_watched(w->options.store, run, &watch, &outcome, &err);
 
 	if (rc == DEMON_BUSY) /* somebody was faster */
 		return;
 	if (rc == DEMON_CANCELED) {
-		demon_log_write(w->log, DEMON_LOG_INFO, "run left for later", "runId", run->run_id,
+		demon_log_write(log, DEMON_LOG_INFO, "run left for later", "runId", run->run_id,
 				"tenantId", run->tenant_id, NULL);
 	} else if (rc) {
-		demon_log_write(w->log, DEMON_LOG_ERROR, "run cannot be executed", "runId",
+		demon_log_write(log, DEMON_LOG_ERROR, "run cannot be executed", "runId",
 				run->run_id, "tenantId", run->tenant_id, "error", err.msg, NULL);
 		shun(w, run);
 	} else if (x.events) { /* else another had ended it since it was listed */
-		demon_log_write(w->log, DEMON_LOG_INFO, "run executed", "runId", run->run_id,
+		demon_log_write(log, DEMON_LOG_INFO, "run executed", "runId", run->run_id,
 				"tenantId", run->tenant_id, "status", outcome.status, NULL);
 	}
 	free(outcome.terminal);
 }
 
-static enum demon_rc take_up(struct demon_workers *w, struct demon_err *err)
+/* The run that is first in the queue, or NULL. */
+static struct taken *first_queued(struct demon_workers *w)
 {
-	demon_auto_free struct demon_run_id *runs = NULL;
-	size_t count = 0;
-	enum demon_rc rc;
+	struct taken *first = NULL;
 
-	if ((rc = demon_run_orphans(w->store, &runs, &count, err)))
-		return rc;
-	for (size_t i = 0; i < count && !atomic_load(&w->stop); i++)
-		if (!is_shunned(w, &runs[i]))
-			execute(w, &runs[i]);
-	return DEMON_OK;
-}
+	for (size_t i = 0; i < w->options.count; i++) {
+		struct taken *t = &w->taken[i];
 
-/* Waits for a run to be started; a timeout is as good. */
-static enum demon_rc wait_for_runs(struct demon_reader *reader, struct demon_err *err)
-{
-	const struct demon_event *ev;
-	enum demon_rc rc = demon_reader_next(reader, POLL_MS, &ev, err);
-
-	while (rc == DEMON_OK)
-		rc = demon_reader_next(reader, 0, &ev, err);
-	return rc == DEMON_NOTFOUND ? DEMON_OK : rc;
-}
-
-static void pause_after_failure(void)
-{
-	const struct timespec second = {.tv_sec = 1};
-
-	(void)nanosleep(&second, NULL);
-}
-
-static void work(struct worker *worker)
-{
-	struct demon_workers *w = worker->all;
-	struct demon_err err = {0};
-
-	while (!atomic_load(&w->stop)) {
-		enum demon_rc rc = take_up(w, &err);
-
-		if (rc == DEMON_OK)
-			rc = wait_for_runs(worker->reader, &err);
-		if (rc == DEMON_CANCELED)
-			return;
-		if (rc) {
-			demon_log_write(w->log, DEMON_LOG_ERROR, "cannot look for runs", "error",
-					err.msg, NULL);
-			pause_after_failure();
-		}
+		if (t->state == QUEUED && (!first || t->order < first->order))
+			first = t;
 	}
+	return first;
+}
+
+/* Waits for something to do; NULL: it is time to end. The lock is held. */
+static struct taken *next_work(struct demon_workers *w)
+{
+	struct timespec until = in_ms((int64_t)IDLE_S * 1000);
+	struct taken *t;
+	int why = 0;
+
+	w->idle++;
+	while (!atomic_load(&w->stop) && !(t = first_queued(w)) && why != ETIMEDOUT)
+		why = pthread_cond_timedwait(&w->work, &w->lock, &until);
+	w->idle--;
+	if (atomic_load(&w->stop) || !(t = first_queued(w)))
+		return NULL;
+	t->state = EXECUTED;
+	return t;
 }
 
 /* Threads are detached: the unlock is the last thing that one does with shared memory. */
-static void *thread_main(void *arg)
+static void *pool_main(void *arg)
 {
-	struct worker *worker = arg;
-	struct demon_workers *w = worker->all;
+	struct demon_workers *w = arg;
+	struct taken *t;
 
-	work(worker);
-	free(worker);
 	(void)pthread_mutex_lock(&w->lock);
+	while ((t = next_work(w))) {
+		const struct demon_run_id run = t->run;
+
+		(void)pthread_mutex_unlock(&w->lock);
+		execute(w, &run);
+		(void)pthread_mutex_lock(&w->lock);
+		t->state = FREE;
+		w->used--;
+		(void)pthread_cond_signal(&w->slack);
+	}
 	w->running--;
-	(void)pthread_cond_signal(&w->ended);
+	(void)pthread_cond_broadcast(&w->slack);
 	(void)pthread_mutex_unlock(&w->lock);
 	return NULL;
 }
 
-static enum demon_rc start_one(struct demon_workers *w, struct demon_err *err)
+/* The lock is held. */
+static enum demon_rc start_thread(struct demon_workers *w, void *(*fn)(void *),
+				  struct demon_err *err)
 {
-	struct demon_filter filter = {.type = "ritual.started:v1"};
-	struct worker *worker = demon_calloc(1, sizeof(*worker));
+	pthread_attr_t attr;
 	pthread_t thread;
-	enum demon_rc rc;
 	int why;
 
-	if (!worker)
-		return demon_err_set(err, DEMON_NOMEM, "no memory for a worker");
-	worker->all = w;
-	if ((rc = demon_last_seq(w->store, &filter.after_seq, err)) ||
-	    (rc = demon_reader_open(w->store, &filter, &w->readers[w->count], err))) {
-		free(worker);
-		return rc;
-	}
-	worker->reader = w->readers[w->count];
-	(void)pthread_mutex_lock(&w->lock);
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	(void)pthread_attr_setstacksize(&attr, STACK);
 	w->running++;
-	(void)pthread_mutex_unlock(&w->lock);
-	why = pthread_create(&thread, NULL, thread_main, worker);
-	if (why) {
-		(void)pthread_mutex_lock(&w->lock);
-		w->running--;
-		(void)pthread_mutex_unlock(&w->lock);
-		demon_reader_close(demon_take(w->readers[w->count]));
-		free(worker);
-		return demon_err_sys(err, DEMON_NOMEM, why, "cannot start a worker");
-	}
-	(void)pthread_detach(thread);
-	w->count++;
-	return DEMON_OK;
+	why = pthread_create(&thread, &attr, fn, w);
+	(void)pthread_attr_destroy(&attr);
+	if (!why)
+		return DEMON_OK;
+	w->running--;
+	return demon_err_sys(err, DEMON_NOMEM, why, "cannot start a worker");
 }
 
-enum demon_rc demon_workers_start(struct demon_store *store, struct demon_log *log, size_t count,
+static bool is_taken(const struct demon_workers *w, const struct demon_run_id *run)
+{
+	for (size_t i = 0; i < w->options.count; i++)
+		if (w->taken[i].state != FREE && is_same(&w->taken[i].run, run))
+			return true;
+	return false;
+}
+
+static void queue(struct demon_workers *w, const struct demon_run_id *run)
+{
+	for (size_t i = 0; i < w->options.count; i++) {
+		if (w->taken[i].state != FREE)
+			continue;
+		w->taken[i] =
+		    (struct taken){.run = *run, .state = QUEUED, .order = w->next_order++};
+		w->used++;
+		return;
+	}
+}
+
+/* Hands runs to the pool, as many as it takes. */
+static void hand_over(struct demon_workers *w, const struct demon_run_due *due)
+{
+	struct demon_err err;
+	size_t queued = 0;
+
+	(void)pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < due->count && w->used < w->options.count; i++) {
+		if (is_taken(w, &due->runs[i]) || is_shunned(w, &due->runs[i]))
+			continue;
+		queue(w, &due->runs[i]);
+		queued++;
+	}
+	for (size_t i = w->idle; i < queued && w->running <= w->options.count; i++)
+		if (start_thread(w, pool_main, &err))
+			break;
+	(void)pthread_cond_broadcast(&w->work);
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+/* Waits until a thread is free, a moment at most. False: some are. */
+static bool wait_for_slack(struct demon_workers *w)
+{
+	struct timespec until = in_ms(FULL_MS);
+	bool full;
+
+	(void)pthread_mutex_lock(&w->lock);
+	full = w->used == w->options.count;
+	if (full && !atomic_load(&w->stop))
+		(void)pthread_cond_timedwait(&w->slack, &w->lock, &until);
+	(void)pthread_mutex_unlock(&w->lock);
+	return full;
+}
+
+/* Waits for a run to be started or to be due; a timeout is as good. */
+static enum demon_rc wait_for_runs(struct demon_workers *w, demon_time next, struct demon_err *err)
+{
+	const struct demon_env *env = demon_env_real();
+	int64_t left = next ? next - env->now(env->ctx) : POLL_MS;
+	const struct demon_event *ev;
+	enum demon_rc rc;
+
+	left = left < 0 ? 0 : left;
+	rc = demon_reader_next(w->reader, left < POLL_MS ? left : POLL_MS, &ev, err);
+	while (rc == DEMON_OK)
+		rc = demon_reader_next(w->reader, 0, &ev, err);
+	return rc == DEMON_NOTFOUND ? DEMON_OK : rc;
+}
+
+static enum demon_rc look(struct demon_workers *w, struct demon_err *err)
+{
+	struct demon_run_due due;
+	enum demon_rc rc;
+
+	/* those that were handed over and not yet begun are found again */
+	if ((rc = demon_run_due(w->options.store, 2 * w->options.count, &due, err)))
+		return rc;
+	hand_over(w, &due);
+	free(due.runs);
+	return wait_for_slack(w) ? DEMON_OK : wait_for_runs(w, due.next, err);
+}
+
+static void *look_main(void *arg)
+{
+	static const struct timespec second = {.tv_sec = 1};
+	struct demon_workers *w = arg;
+	struct demon_err err = {0};
+
+	while (!atomic_load(&w->stop)) {
+		enum demon_rc rc = look(w, &err);
+
+		if (rc == DEMON_CANCELED)
+			break;
+		if (rc) {
+			demon_log_write(w->options.log, DEMON_LOG_ERROR, "cannot look for runs",
+					"error", err.msg, NULL);
+			(void)nanosleep(&second, NULL);
+		}
+	}
+	(void)pthread_mutex_lock(&w->lock);
+	w->running--;
+	(void)pthread_cond_broadcast(&w->slack);
+	(void)pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+static enum demon_rc open_reader(struct demon_workers *w, struct demon_err *err)
+{
+	struct demon_filter filter = {.type = "ritual.started:v1"};
+	enum demon_rc rc = demon_last_seq(w->options.store, &filter.after_seq, err);
+
+	return rc ? rc : demon_reader_open(w->options.store, &filter, &w->reader, err);
+}
+
+enum demon_rc demon_workers_start(const struct demon_workers_options *options,
 				  struct demon_workers **ret_workers, struct demon_err *err)
 {
 	struct demon_workers *w = demon_calloc(1, sizeof(*w));
@@ -230,21 +332,24 @@ enum demon_rc demon_workers_start(struct demon_store *store, struct demon_log *l
 
 	if (!w)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for workers");
-	w->store = store;
-	w->log = log;
+	w->options = *options;
 	(void)pthread_mutex_init(&w->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&w->ended, &attr);
+	(void)pthread_cond_init(&w->work, &attr);
+	(void)pthread_cond_init(&w->slack, &attr);
 	(void)pthread_condattr_destroy(&attr);
-	for (size_t i = 0; i < count && i < WORKERS_MAX; i++) {
-		if ((rc = start_one(w, err))) {
-			demon_workers_stop(w);
-			while (!demon_workers_ended(w, POLL_MS))
-				continue;
-			demon_workers_free(w);
-			return rc;
-		}
+	w->taken = demon_calloc(options->count, sizeof(*w->taken));
+	rc = w->taken ? open_reader(w, err)
+		      : demon_err_set(err, DEMON_NOMEM, "no memory for workers");
+	if (!rc) {
+		(void)pthread_mutex_lock(&w->lock);
+		rc = start_thread(w, look_main, err);
+		(void)pthread_mutex_unlock(&w->lock);
+	}
+	if (rc) {
+		demon_workers_free(w);
+		return rc;
 	}
 	*ret_workers = w;
 	return DEMON_OK;
@@ -253,18 +358,20 @@ enum demon_rc demon_workers_start(struct demon_store *store, struct demon_log *l
 void demon_workers_stop(struct demon_workers *w)
 {
 	atomic_store(&w->stop, true);
-	for (size_t i = 0; i < w->count; i++)
-		demon_reader_cancel(w->readers[i]);
+	demon_reader_cancel(w->reader);
+	(void)pthread_mutex_lock(&w->lock);
+	(void)pthread_cond_broadcast(&w->work);
+	(void)pthread_cond_broadcast(&w->slack);
+	(void)pthread_mutex_unlock(&w->lock);
 }
 
 bool demon_workers_ended(struct demon_workers *w, int64_t ms)
 {
-	demon_ticks until = mono() + ms * 1000;
-	struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+	struct timespec until = in_ms(ms);
 	bool ended;
 
 	(void)pthread_mutex_lock(&w->lock);
-	while (w->running && pthread_cond_timedwait(&w->ended, &w->lock, &at) != ETIMEDOUT)
+	while (w->running && pthread_cond_timedwait(&w->slack, &w->lock, &until) != ETIMEDOUT)
 		continue;
 	ended = w->running == 0;
 	(void)pthread_mutex_unlock(&w->lock);
@@ -275,9 +382,10 @@ void demon_workers_free(struct demon_workers *w)
 {
 	if (!w)
 		return;
-	for (size_t i = 0; i < w->count; i++)
-		demon_reader_close(w->readers[i]);
+	demon_reader_close(w->reader);
 	(void)pthread_mutex_destroy(&w->lock);
-	(void)pthread_cond_destroy(&w->ended);
+	(void)pthread_cond_destroy(&w->work);
+	(void)pthread_cond_destroy(&w->slack);
+	free(w->taken);
 	free(w);
 }

@@ -1,9 +1,11 @@
 /*
- * Workers: threads that take up runs which nobody executes.
+ * Workers: threads that execute the runs that nobody executes.
  *
- * They look at the start, whenever a run is started anywhere on this database, and every second,
- * since a process that was killed leaves no event. A run that cannot be executed is left alone for
- * a minute.
+ * One thread looks for such runs: at the start, whenever a run is started anywhere on this
+ * database, when the time of one that waits has come, and every second, since a process that was
+ * killed leaves no event. It hands them to a pool, whose threads are made when they are needed and
+ * end when they have been idle for a while. A run that waits costs no thread. A run that cannot be
+ * executed is left alone for a minute.
  */
 #ifndef DEMON_WORKER_H
 #define DEMON_WORKER_H
@@ -12,10 +14,21 @@
 
 #include <demon/store.h>
 
+struct demon_expr;
+struct demon_secrets;
 struct demon_workers;
 
-/** Starts @p count threads. Store and log are borrowed until the end. */
-enum demon_rc demon_workers_start(struct demon_store *store, struct demon_log *log, size_t count,
+/** All borrowed until the end. */
+struct demon_workers_options {
+	struct demon_store *store;
+	struct demon_log *log;
+	struct demon_expr *expr;
+	struct demon_secrets *secrets;
+	size_t count; /* of threads at the same time: 1 to 1 024 */
+};
+
+/** Starts looking. */
+enum demon_rc demon_workers_start(const struct demon_workers_options *options,
 				  struct demon_workers **ret_workers, struct demon_err *err)
     demon_must_check;
 

@@ -15,8 +15,7 @@ struct fixture {
 	struct run_events events;
 	struct demon_run_outcome outcome;
 	struct demon_run_id run;
-	struct demon_run_id *orphans;
-	size_t orphan_count;
+	struct demon_run_due due;
 	int steps_left; /* until stop says so; below zero: never */
 };
 
@@ -49,7 +48,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	run_events_done(&f->events);
-	free(f->orphans);
+	free(f->due.runs);
 	free(f->outcome.terminal);
 	demon_definition_free(f->definition);
 	demon_close(f->store);
@@ -88,10 +87,10 @@ static size_t count_orphans(struct fixture *f, struct demon_store *store)
 {
 	struct demon_err err;
 
-	free(f->orphans);
-	f->orphans = NULL;
-	assert_ok(demon_run_orphans(store, &f->orphans, &f->orphan_count, &err), &err);
-	return f->orphan_count;
+	free(f->due.runs);
+	f->due = (struct demon_run_due){0};
+	assert_ok(demon_run_due(store, 10, &f->due, &err), &err);
+	return f->due.count;
 }
 
 static void a_run_that_is_left_goes_on_with_its_next_step(void **state)

@@ -94,9 +94,17 @@ enum demon_rc demon_run_execute_watched(struct demon_store *store, const struct 
 					struct demon_run_outcome *ret_outcome,
 					struct demon_err *err) demon_must_check;
 
-/** Runs of this node that are Running and that nobody executes. *ret_runs is new: free() it. */
-enum demon_rc demon_run_orphans(struct demon_store *store, struct demon_run_id **ret_runs,
-				size_t *ret_count, struct demon_err *err) demon_must_check;
+/** Runs that somebody is to execute. */
+struct demon_run_due {
+	struct demon_run_id *runs; /* new: free() it */
+	size_t count;
+	demon_time next; /* when the next one that waits is due; 0: none waits */
+};
+
+/** Finds at most @p limit runs of this node that nobody executes: those that wait and whose time
+ * has come, the earliest first, then those that are Running. */
+enum demon_rc demon_run_due(struct demon_store *store, size_t limit, struct demon_run_due *ret_due,
+			    struct demon_err *err) demon_must_check;
 
 /** A row of `runs list`. Strings are borrowed during the callback; NULL: absent. */
 struct demon_run_row {

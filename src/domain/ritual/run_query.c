@@ -13,13 +13,6 @@ DEMON_SQL(sql_get, "SELECT " DEMON_RUN_COLUMNS " FROM runs WHERE tenant_id = :te
 DEMON_SQL(sql_steps, "SELECT step_id, name, reference, call, status, attempt, started_at, ended_at "
 		     "FROM steps WHERE tenant_id = :tenant AND run_id = :run "
 		     "AND run_origin = :origin ORDER BY step_id");
-/* the conditions behind 'Running' are those of the partial index, to the letter */
-DEMON_SQL(sql_running,
-	  "SELECT r.tenant_id, r.run_id, s.id FROM runs r CROSS JOIN log_scopes s "
-	  "ON s.run_id = r.run_id AND s.tenant_id = r.tenant_id AND s.run_origin = r.run_origin "
-	  "AND s.ritual_id = r.ritual_id WHERE r.run_origin = :origin AND r.status = 'Running' "
-	  "AND r.status <> 'Completed' AND r.status <> 'Failed' AND r.status <> 'Canceled' "
-	  "AND r.status <> 'Denied'");
 
 struct demon_run_row demon_run_row_read(const struct demon_stmt *q)
 {
@@ -136,61 +129,4 @@ enum demon_rc demon_run_steps(struct demon_store *store, const struct demon_run_
 			break;
 	}
 	return rc;
-}
-
-/* Runs under collection. */
-struct runs {
-	struct demon_run_id *items;
-	size_t count;
-	size_t cap;
-};
-
-static enum demon_rc add_run(struct runs *runs, const char *tenant, const char *id,
-			     const unsigned char *origin, struct demon_err *err)
-{
-	struct demon_run_id *run;
-
-	if (runs->count == runs->cap) {
-		size_t cap = runs->cap ? runs->cap * 2 : 16;
-		struct demon_run_id *items = demon_realloc(runs->items, cap, sizeof(*items));
-
-		if (!items)
-			return demon_err_set(err, DEMON_NOMEM, "no memory for a list of runs");
-		runs->items = items;
-		runs->cap = cap;
-	}
-	run = &runs->items[runs->count++];
-	*run = (struct demon_run_id){0};
-	(void)snprintf(run->tenant_id, sizeof(run->tenant_id), "%s", tenant);
-	(void)snprintf(run->run_id, sizeof(run->run_id), "%s", id);
-	memcpy(run->origin, origin, sizeof(run->origin));
-	return DEMON_OK;
-}
-
-enum demon_rc demon_run_orphans(struct demon_store *store, struct demon_run_id **ret_runs,
-				size_t *ret_count, struct demon_err *err)
-{
-	const unsigned char *origin = demon_store_origin(store);
-	struct runs runs = {0};
-	enum demon_rc rc;
-	bool row;
-	DEMON_READ(loan);
-
-	if ((rc = demon_store_borrow(store, &loan, err)))
-		return rc;
-	DEMON_STMT(q, loan.db, &sql_running);
-	demon_bind_blob(&q, ":origin", origin, DEMON_ORIGIN_LEN);
-	while (!(rc = demon_step(&q, &row, err)) && row) {
-		if (demon_store_claimed(store, demon_col_i64(&q, 2)))
-			continue;
-		if ((rc = add_run(&runs, demon_col_str(&q, 0), demon_col_str(&q, 1), origin, err)))
-			break;
-	}
-	if (rc) {
-		free(runs.items);
-		return rc;
-	}
-	*ret_runs = runs.items;
-	*ret_count = runs.count;
-	return DEMON_OK;
 }
