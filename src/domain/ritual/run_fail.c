@@ -258,7 +258,7 @@ static size_t expired(const struct demon_exec *x, demon_time now, bool *ret_insi
 enum demon_rc demon_exec_deadline(struct demon_exec *x, bool *ret_raised, struct demon_err *err)
 {
 	struct demon_machine *m = x->machine;
-	bool inside;
+	bool inside = false;
 	size_t until = expired(x, demon_run_journal_now(&x->journal), &inside);
 	DEMON_RUN_ERROR(error);
 	enum demon_rc rc = DEMON_OK;
