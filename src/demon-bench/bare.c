@@ -59,12 +59,16 @@ struct bare *bare_open(const char *path)
 				NULL, NULL, NULL));
 	bare->begin = prepare(bare, "BEGIN IMMEDIATE");
 	bare->commit = prepare(bare, "COMMIT");
-	bare->event = prepare(bare, "INSERT INTO log_events VALUES (?, 1, ?, ?, 1, 1, 1, NULL, ?, "
-				    "?, ?, ?, ?, NULL, NULL)");
-	bare->step =
-	    prepare(bare, "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'Running', ?, ?, "
-			  "NULL) ON CONFLICT (tenant_id, run_id, run_origin, step_id) "
-			  "DO UPDATE SET status = 'Running', attempt = excluded.attempt");
+	bare->event = prepare(
+	    bare, "INSERT INTO log_events (seq, chain_id, origin_seq, group_first, group_count, "
+		  "scope_id, type_id, ts, clock, recorded_at, hash, payload) "
+		  "VALUES (?, 1, ?, ?, 1, 1, 1, ?, ?, ?, ?, ?)");
+	bare->step = prepare(
+	    bare,
+	    "INSERT INTO steps (tenant_id, run_id, run_origin, step_id, name, reference, "
+	    "call, status, attempt, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'Running', ?, ?) "
+	    "ON CONFLICT (tenant_id, run_id, run_origin, step_id) "
+	    "DO UPDATE SET status = 'Running', attempt = excluded.attempt");
 	return bare;
 }
 
