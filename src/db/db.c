@@ -263,6 +263,8 @@ static enum demon_rc configure(struct demon_db *db, struct demon_err *err)
 	(void)sqlite3_wal_autocheckpoint(db->sql, 0);
 	if (db->role == DEMON_DB_WRITER)
 		(void)sqlite3_wal_hook(db->sql, on_wal, db);
+	if (db->role != DEMON_DB_READER && demon_rows_register(db->sql, &db->rows))
+		return path_error(db, err);
 	if (sqlite3_exec(db->sql, common, NULL, NULL, NULL) ||
 	    sqlite3_exec(db->sql, db->role == DEMON_DB_READER ? reader : writer, NULL, NULL, NULL))
 		return path_error(db, err);

@@ -5,6 +5,7 @@
 #define DEMON_DB_HANDLE_H
 
 #include "db.h"
+#include "rows.h"
 #include "stmt.h"
 
 #include <sqlite3.h>
@@ -29,6 +30,7 @@ struct demon_db {
 	struct demon_cached_stmt **cache; /* open addressing by the key's address */
 	size_t cache_size;                /* slots: 0 or a power of two */
 	size_t cache_used;
+	const struct demon_rows *rows; /* of the statement that is run on demon_rows, or NULL */
 	char path[];
 };
 
@@ -39,6 +41,9 @@ struct demon_db {
 
 /** Finalises what stmt.c keeps for @p db. */
 void demon_stmt_cache_free(struct demon_db *db);
+
+/** Makes the table demon_rows, which shows *rows; returns SQLite's code. */
+int demon_rows_register(sqlite3 *sql, const struct demon_rows **rows);
 
 /**
  * After an fsync has failed the kernel may have dropped the dirty pages and report success next

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define GROUP_BYTES_MAX ((size_t)64 << 20)
+#define READY_MAX       128 /* events that are inserted together */
 
 /* Of the own chains of a stream, but for the present one, the event that came last. */
 DEMON_SQL(sql_before,
@@ -51,14 +52,14 @@ static enum demon_rc add_continues(struct demon_store *store, enum demon_stream 
 	return rc;
 }
 
-/* Puts the group's causes, and what the chain continues, into the extra fields of one event. */
+/* Puts the group's causes, and what the chain continues, into the extra fields of its first. */
 static enum demon_rc make_extra(struct demon_store *store, const struct demon_group *group,
-				const struct demon_tail *tail, bool first, struct demon_err *err)
+				const struct demon_tail *tail, struct demon_err *err)
 {
 	enum demon_rc rc = DEMON_OK;
 
 	demon_buf_clear(&store->extra);
-	for (size_t i = 0; first && i < group->cause_count; i++)
+	for (size_t i = 0; i < group->cause_count; i++)
 		demon_header_ref(&store->extra, DEMON_TAG_CAUSE, &group->causes[i]);
 	if (tail->sequence == 0)
 		rc = add_continues(store, group->stream, err);
@@ -156,22 +157,6 @@ static enum demon_rc apply(struct demon_store *store, const struct demon_event *
 	return DEMON_OK;
 }
 
-static enum demon_rc put(struct demon_store *store, struct demon_event *ev, bool known,
-			 struct demon_err *err)
-{
-	struct demon_log_ids ids = {0};
-	enum demon_rc rc;
-
-	if (DEMON_FAULT(APPEND_EVENT))
-		return demon_err_set(err, DEMON_IO, "fault before an event");
-	if ((rc = intern(store, ev, known, &ids, err)) ||
-	    (rc = demon_event_hash(store->sha, ev, &store->scratch, ev->hash, err)) ||
-	    (rc = demon_log_insert(store->writer, ev, &ids, err)))
-		return rc;
-	store->belief.last_seq = ev->seq;
-	return apply(store, ev, err);
-}
-
 /* Everything about an event that its record and its place in the group decide. */
 static struct demon_event describe(struct demon_store *store, const struct demon_group *group,
 				   size_t index)
@@ -235,44 +220,103 @@ static enum demon_rc check(struct demon_store *store, struct demon_event *ev, bo
 	return check_payload(ev, err);
 }
 
-static enum demon_rc append_one(struct demon_store *store, const struct demon_group *group,
-				size_t index, struct demon_receipt *ret, struct demon_err *err)
+/* Events of a group that are ready to be inserted: all about the run that the memo knows. */
+struct ready {
+	struct demon_log_entry *entries;
+	size_t room;
+	size_t count;
+};
+
+/* Events first, then what follows from each: appliers read nothing but their event. */
+static enum demon_rc write_ready(struct demon_store *store, struct ready *ready,
+				 struct demon_err *err)
+{
+	enum demon_rc rc = demon_log_insert_all(store->writer, ready->entries, ready->count, err);
+
+	for (size_t i = 0; i < ready->count && !rc; i++) {
+		rc = apply(store, &ready->entries[i].ev, err);
+		if (!rc)
+			demon_event_sink(&ready->entries[i].ev);
+	}
+	ready->count = 0;
+	return rc;
+}
+
+/* Gives an event its place behind @p tail. */
+static enum demon_rc place(struct demon_store *store, const struct demon_group *group, size_t index,
+			   const struct demon_tail *tail, struct demon_event *ev,
+			   struct demon_err *err)
+{
+	enum demon_rc rc;
+
+	if (index == 0) {
+		if ((rc = make_extra(store, group, tail, err)))
+			return rc;
+		ev->extra = store->extra.len ? store->extra.data : NULL;
+		ev->extra_len = store->extra.len;
+	}
+	ev->seq = store->belief.last_seq + 1;
+	ev->sequence = tail->sequence + 1;
+	ev->group_first = ev->sequence - (int64_t)index;
+	ev->clock = demon_belief_tick(store, &ev->recorded_at);
+	memcpy(ev->previous_hash, tail->hash, sizeof(ev->previous_hash));
+	return DEMON_OK;
+}
+
+/* Checks and hashes one event and moves the end of the chain behind it. */
+static enum demon_rc prepare(struct demon_store *store, const struct demon_group *group,
+			     size_t index, struct ready *ready, struct demon_err *err)
 {
 	struct demon_event ev = describe(store, group, index);
 	bool known = same_run(&store->belief.memo, &ev);
+	struct demon_log_ids ids = {0};
 	struct demon_tail *tail;
 	enum demon_rc rc;
 
-	if ((rc = demon_belief_tail(store, group->stream, &tail, err)) ||
-	    (rc = make_extra(store, group, tail, index == 0, err)))
+	if (ready->count && (!known || ready->count == ready->room) &&
+	    (rc = write_ready(store, ready, err)))
 		return rc;
-	ev.seq = store->belief.last_seq + 1;
-	ev.sequence = tail->sequence + 1;
-	ev.group_first = ev.sequence - (int64_t)index;
-	ev.clock = demon_belief_tick(store, &ev.recorded_at);
-	ev.extra = store->extra.len ? store->extra.data : NULL;
-	ev.extra_len = store->extra.len;
-	memcpy(ev.previous_hash, tail->hash, sizeof(ev.previous_hash));
-	if ((rc = check(store, &ev, known, err)))
+	if ((rc = demon_belief_tail(store, group->stream, &tail, err)) ||
+	    (rc = place(store, group, index, tail, &ev, err)) ||
+	    (rc = check(store, &ev, known, err)))
 		return rc;
 	demon_sha256_begin(store->sha);
 	demon_sha256_add(store->sha, ev.payload, ev.payload_len);
 	demon_sha256_end(store->sha, ev.payload_hash);
-	if ((rc = put(store, &ev, known, err)))
+	if (DEMON_FAULT(APPEND_EVENT))
+		return demon_err_set(err, DEMON_IO, "fault before an event");
+	if ((rc = intern(store, &ev, known, &ids, err)) ||
+	    (rc = demon_event_hash(store->sha, &ev, &store->scratch, ev.hash, err)))
 		return rc;
-	demon_event_sink(&ev);
+	store->belief.last_seq = ev.seq;
 	tail->sequence = ev.sequence;
 	memcpy(tail->hash, ev.hash, sizeof(tail->hash));
-	*ret = (struct demon_receipt){.seq = ev.seq, .sequence = ev.sequence};
-	memcpy(ret->hash, ev.hash, sizeof(ret->hash));
+	ready->entries[ready->count++] = (struct demon_log_entry){ev, ids};
+	return DEMON_OK;
+}
+
+static enum demon_rc write_events(struct demon_store *store, const struct demon_group *group,
+				  struct ready *ready, struct demon_err *err)
+{
+	for (size_t i = 0; i < group->count; i++)
+		if (prepare(store, group, i, ready, err))
+			return demon_err_wrap(err, "event '%.100s'",
+					      group->records[i].type ? group->records[i].type : "");
+	if (write_ready(store, ready, err))
+		return demon_err_wrap(err, "event '%.100s'", group->records[group->count - 1].type);
 	return DEMON_OK;
 }
 
 enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group *group,
 				 struct demon_receipt *ret_last, struct demon_err *err)
 {
-	struct demon_receipt receipt = {0};
+	struct demon_store *store = w->store;
+	struct demon_log_entry one;
+	demon_auto_free struct demon_log_entry *several = NULL;
+	struct ready ready = {.entries = &one, .room = 1};
+	const struct demon_tail *tail = &store->belief.tails[group->stream];
 	size_t bytes = 0;
+	enum demon_rc rc;
 
 	if (group->count < 1 || group->count > DEMON_GROUP_MAX)
 		return demon_err_set(err, group->count ? DEMON_TOOBIG : DEMON_INVALID,
@@ -283,11 +327,19 @@ enum demon_rc demon_write_append(struct demon_write *w, const struct demon_group
 	if (bytes > GROUP_BYTES_MAX)
 		return demon_err_set(err, DEMON_TOOBIG, "a group of %zu bytes; the limit is %zu",
 				     bytes, GROUP_BYTES_MAX);
-	for (size_t i = 0; i < group->count; i++)
-		if (append_one(w->store, group, i, &receipt, err))
-			return demon_err_wrap(err, "event '%.100s'",
-					      group->records[i].type ? group->records[i].type : "");
-	if (ret_last)
-		*ret_last = receipt;
+	if (group->count > 1) {
+		ready.room = group->count < READY_MAX ? group->count : READY_MAX;
+		several = demon_calloc(ready.room, sizeof(*several));
+		ready.entries = several;
+		if (!several)
+			return demon_err_set(err, DEMON_NOMEM, "no memory for a group");
+	}
+	if ((rc = write_events(store, group, &ready, err)))
+		return rc;
+	if (ret_last) {
+		*ret_last = (struct demon_receipt){.seq = store->belief.last_seq,
+						   .sequence = tail->sequence};
+		memcpy(ret_last->hash, tail->hash, sizeof(ret_last->hash));
+	}
 	return DEMON_OK;
 }

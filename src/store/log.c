@@ -1,8 +1,11 @@
 #include "log.h"
 
+#include "db/rows.h"
 #include "subject.h"
 
 #include <string.h>
+
+#define MANY 8 /* rows from which on one statement for all is faster */
 
 DEMON_SQL(
     sql_chain_find,
@@ -24,6 +27,12 @@ DEMON_SQL(
     "type_id, gate_id, ts, clock, recorded_at, hash, payload, payload_hash, extra) "
     "VALUES (:seq, :chain, :origin_seq, :group_first, :group_count, :scope, :type, :gate, :ts, "
     ":clock, :recorded_at, :hash, :payload, :payload_hash, :extra)");
+
+DEMON_SQL_SCAN(
+    sql_insert_rows, "reads what is in memory",
+    "INSERT INTO log_events (seq, chain_id, origin_seq, group_first, group_count, scope_id, "
+    "type_id, gate_id, ts, clock, recorded_at, hash, payload, payload_hash, extra) "
+    "SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14 FROM demon_rows");
 
 /* The number that a statement yields. */
 static enum demon_rc one_id(struct demon_stmt *q, int64_t *ret_id, bool *ret_found,
@@ -138,6 +147,70 @@ enum demon_rc demon_log_insert(struct demon_db *db, const struct demon_event *ev
 			sizeof(ev->payload_hash));
 	demon_bind_blob(&q, ":extra", ev->extra_len ? ev->extra : NULL, ev->extra_len);
 	return demon_exec(&q, err);
+}
+
+static struct demon_value number(int64_t v)
+{
+	return (struct demon_value){.kind = DEMON_COL_INTEGER, .integer = v};
+}
+
+static struct demon_value bytes(enum demon_col_kind kind, const void *at, size_t len)
+{
+	return (struct demon_value){.kind = at ? kind : DEMON_COL_NULL, .bytes = at, .len = len};
+}
+
+/* What sql_insert_rows reads. */
+static void event_value(const void *ctx, size_t row, int col, struct demon_value *ret_value)
+{
+	const struct demon_log_entry *entry = (const struct demon_log_entry *)ctx + row;
+	const struct demon_event *ev = &entry->ev;
+	const int64_t numbers[] = {ev->seq,
+				   entry->ids.chain,
+				   ev->sequence,
+				   ev->group_first,
+				   ev->group_count,
+				   entry->ids.scope,
+				   entry->ids.type,
+				   0,
+				   /* the gate */ ev->ts,
+				   (int64_t)ev->clock,
+				   ev->recorded_at};
+
+	switch (col) {
+	case 7:
+		*ret_value =
+		    bytes(DEMON_COL_TEXT, ev->gate_id, ev->gate_id ? strlen(ev->gate_id) : 0);
+		break;
+	case 11:
+		*ret_value = bytes(DEMON_COL_BLOB, ev->hash, sizeof(ev->hash));
+		break;
+	case 12:
+		*ret_value = bytes(DEMON_COL_TEXT, ev->payload, ev->payload_len);
+		break;
+	case 13:
+		*ret_value = bytes(DEMON_COL_BLOB, ev->payload ? NULL : ev->payload_hash,
+				   sizeof(ev->payload_hash));
+		break;
+	case 14:
+		*ret_value = bytes(DEMON_COL_BLOB, ev->extra_len ? ev->extra : NULL, ev->extra_len);
+		break;
+	default:
+		*ret_value = number(numbers[col]);
+		break;
+	}
+}
+
+enum demon_rc demon_log_insert_all(struct demon_db *db, const struct demon_log_entry *entries,
+				   size_t count, struct demon_err *err)
+{
+	const struct demon_rows rows = {count, event_value, entries};
+	enum demon_rc rc = DEMON_OK;
+
+	if (count >= MANY)
+		return demon_exec_rows(db, &sql_insert_rows, &rows, err);
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = demon_log_insert(db, &entries[i].ev, &entries[i].ids, err);
+	return rc;
 }
 
 /* Copies a blob column that must have @p n bytes. */

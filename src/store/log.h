@@ -43,6 +43,16 @@ enum demon_rc demon_log_intern(struct demon_db *db, const struct demon_event *ev
 enum demon_rc demon_log_chain(struct demon_db *db, const struct demon_event *ev, int64_t *ret_id,
 			      struct demon_err *err) demon_must_check;
 
+/** An event and what its row refers to. */
+struct demon_log_entry {
+	struct demon_event ev;
+	struct demon_log_ids ids;
+};
+
+/** Inserts events, as demon_log_insert does; few or many, all or none. */
+enum demon_rc demon_log_insert_all(struct demon_db *db, const struct demon_log_entry *entries,
+				   size_t count, struct demon_err *err) demon_must_check;
+
 /** Inserts one event. ev->seq and everything else is set; the payload may be NULL. */
 enum demon_rc demon_log_insert(struct demon_db *db, const struct demon_event *ev,
 			       const struct demon_log_ids *ids, struct demon_err *err)

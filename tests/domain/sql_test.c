@@ -5,10 +5,9 @@
 #include "support/test.h"
 
 #include "base/base.h"
+#include "db/handle.h"
 #include "db/migrate.h"
-#include "db/stmt.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 
 #define FEWEST 30
@@ -22,6 +21,7 @@ struct fixture {
 /* A migrated database, opened once more without the library. */
 static int setup(void **state)
 {
+	static const struct demon_rows *no_rows;
 	struct fixture *f = calloc(1, sizeof(*f));
 	const char *path;
 	struct demon_db *db = NULL;
@@ -35,6 +35,7 @@ static int setup(void **state)
 	demon_db_close(db);
 	demon_lock_close(lock);
 	assert_int_equal(sqlite3_open(path, &f->db), SQLITE_OK);
+	assert_int_equal(demon_rows_register(f->db, &no_rows), SQLITE_OK);
 	*state = f;
 	return 0;
 }

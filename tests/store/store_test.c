@@ -144,6 +144,51 @@ static void a_group_is_consecutive_and_whole(void **state)
 	verify(f, 4096);
 }
 
+/* A group about several runs in turn, long enough for every way of inserting. */
+static enum demon_rc mixed_job(struct demon_write *w, void *ctx, struct demon_err *err)
+{
+	static const size_t turns[] = {1, 7, 8, 9, 128, 129, 2, 1, 300};
+	static const char *const runs[] = {"r-1", "r-2", "r-3"};
+	static const char payload[] = "{\"event\":\"test.noted:v1\"}";
+	size_t *count = ctx;
+	struct demon_record records[585];
+	struct demon_group group = {DEMON_STREAM_RITUAL,  1000, records,
+				    demon_count(records), NULL, 0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < demon_count(turns); i++)
+		for (size_t k = 0; k < turns[i]; k++)
+			records[n++] =
+			    (struct demon_record){.type = k % 3 ? "test.noted:v1" : "test.seen:v1",
+						  .tenant_id = "default",
+						  .ritual_id = "notes",
+						  .run_id = runs[i % 3],
+						  .gate_id = k % 5 ? NULL : "g-1",
+						  .payload = payload,
+						  .payload_len = sizeof(payload) - 1};
+	if (*count) /* one that is refused after many were written */
+		records[*count].run_id = "no run";
+	*count = n;
+	return demon_write_append(w, &group, NULL, err);
+}
+
+static void a_group_about_several_runs_is_whole(void **state)
+{
+	struct fixture *f = *state;
+	size_t count = 0;
+
+	assert_ok(note(f->store, "r-1", "before", NULL, &f->err), &f->err);
+	assert_ok(demon_store_write(f->store, mixed_job, &count, &f->err), &f->err);
+	assert_int_equal(count, 585);
+	assert_int_equal(last_seq(f), 586);
+	count = 560;
+	assert_rc(demon_store_write(f->store, mixed_job, &count, &f->err), DEMON_INVALID, &f->err);
+	assert_contains(f->err.msg, "no run");
+	assert_int_equal(last_seq(f), 586);
+	assert_ok(note(f->store, "r-1", "after", NULL, &f->err), &f->err);
+	verify(f, 587);
+}
+
 static void bad_ids_are_refused_with_their_reason(void **state)
 {
 	struct fixture *f = *state;
@@ -540,6 +585,7 @@ int main(void)
 	    T(an_appended_event_is_there_after_reopening),
 	    T(a_job_that_fails_leaves_nothing),
 	    T(a_group_is_consecutive_and_whole),
+	    T(a_group_about_several_runs_is_whole),
 	    T(bad_ids_are_refused_with_their_reason),
 	    T(a_payload_that_is_not_canonical_is_refused),
 	    T(callers_share_commits_and_failures_stay_alone),
