@@ -19,6 +19,7 @@ struct demon_ctl {
 	size_t word_count;
 	struct demon_settings settings;
 	struct demon_store *store; /* opened by demon_ctl_open, closed by main */
+	struct demon_expr *expr;   /* made by demon_ctl_expr, closed by main */
 	char hint[320];            /* printed under an error; empty: none */
 };
 
@@ -51,6 +52,9 @@ const struct demon_command *demon_command_find(const struct demon_command *table
  */
 enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_err *err)
     demon_must_check;
+
+/** Makes ctl->expr, once; no worker starts before it is needed. */
+enum demon_rc demon_ctl_expr(struct demon_ctl *ctl, struct demon_err *err) demon_must_check;
 
 /** Sets the line that follows the error message. */
 void demon_ctl_hint(struct demon_ctl *ctl, const char *fmt, ...) demon_printf_like(2, 3);

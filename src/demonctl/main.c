@@ -4,6 +4,7 @@
 #include "base/suggest.h"
 #include "command.h"
 #include "db/db.h"
+#include "domain/expr/expr.h"
 #include "help.h"
 
 #include <errno.h>
@@ -22,6 +23,13 @@ void demon_ctl_hint(struct demon_ctl *ctl, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(ctl->hint, sizeof(ctl->hint), fmt, args);
 	va_end(args);
+}
+
+enum demon_rc demon_ctl_expr(struct demon_ctl *ctl, struct demon_err *err)
+{
+	const struct demon_expr_options options = {.workers = 1};
+
+	return ctl->expr ? DEMON_OK : demon_expr_open(&options, &ctl->expr, err);
 }
 
 enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_err *err)
@@ -209,6 +217,7 @@ int main(int argc, char **argv)
 	rc = parse(&ctl, argc, argv, tables, &err);
 	if (rc == DEMON_OK && !answered(&ctl))
 		rc = dispatch(&ctl, &err);
+	demon_expr_close(ctl.expr);
 	demon_close(ctl.store);
 	if (rc)
 		report(&ctl, &err);

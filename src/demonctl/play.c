@@ -68,17 +68,16 @@ static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *r
 			     struct demon_run_outcome *outcome, struct demon_err *err)
 {
 	const struct demon_secrets_options secrets = demon_settings_secrets(&ctl->settings);
-	const struct demon_expr_options expr = {.workers = 1};
 	struct progress progress = {.settings = &ctl->settings};
 	struct demon_run_watch watch = {
 	    .listener = show_progress, .ctx = &progress, .claimed = true, .wait = wait};
 	enum demon_rc rc;
 
-	if ((rc = demon_secrets_open(&secrets, &watch.secrets, err)))
+	if ((rc = demon_ctl_expr(ctl, err)) ||
+	    (rc = demon_secrets_open(&secrets, &watch.secrets, err)))
 		return rc;
-	if (!(rc = demon_expr_open(&expr, &watch.expr, err)))
-		rc = demon_run_execute_watched(ctl->store, run, &watch, outcome, err);
-	demon_expr_close(watch.expr);
+	watch.expr = ctl->expr;
+	rc = demon_run_execute_watched(ctl->store, run, &watch, outcome, err);
 	demon_secrets_close(watch.secrets);
 	return rc;
 }
@@ -227,8 +226,13 @@ enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *path,
 			      struct demon_definition **ret_definition, struct demon_err *err)
 {
 	struct demon_problems problems = {0};
-	enum demon_rc rc = demon_definition_load_file(path, ret_definition, &problems, err);
+	demon_cleanup(demon_definition_free_p) struct demon_definition *definition = NULL;
+	enum demon_rc rc = demon_definition_load_file(path, &definition, &problems, err);
 
+	if (!rc && !(rc = demon_ctl_expr(ctl, err)))
+		rc = demon_definition_check(definition, path, ctl->expr, &problems, err);
+	if (!rc)
+		*ret_definition = demon_take(definition);
 	if (rc && problems.count > 1)
 		demon_ctl_hint(ctl, "%zu more problems: 'demonctl validate %s' lists all",
 			       problems.count - 1 + problems.dropped, path);

@@ -38,13 +38,16 @@ static enum demon_rc print_problems(const struct demon_settings *s, const char *
 }
 
 /* *ret_found: problems of this file. What keeps it from being read is an error. */
-static enum demon_rc check_file(const struct demon_settings *s, const char *file, size_t *ret_found,
+static enum demon_rc check_file(struct demon_ctl *ctl, const char *file, size_t *ret_found,
 				struct demon_err *err)
 {
+	const struct demon_settings *s = &ctl->settings;
 	demon_cleanup(demon_definition_free_p) struct demon_definition *definition = NULL;
 	demon_cleanup(demon_problems_done) struct demon_problems problems = {0};
 	enum demon_rc rc = demon_definition_load_file(file, &definition, &problems, err);
 
+	if (!rc && !(rc = demon_ctl_expr(ctl, err)))
+		rc = demon_definition_check(definition, file, ctl->expr, &problems, err);
 	*ret_found = problems.count + problems.dropped;
 	if (*ret_found)
 		return print_problems(s, file, &problems, err);
@@ -64,7 +67,7 @@ enum demon_rc demon_command_validate(struct demon_ctl *ctl, struct demon_err *er
 		size_t found = 0;
 		struct demon_err this = {0};
 
-		if (check_file(&ctl->settings, ctl->words[i], &found, &this) == DEMON_OK) {
+		if (check_file(ctl, ctl->words[i], &found, &this) == DEMON_OK) {
 			total += found;
 			wrong += found != 0;
 			continue;

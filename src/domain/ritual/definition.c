@@ -1,6 +1,7 @@
 #include "definition.h"
 
 #include "arena.h"
+#include "domain/schema.h"
 #include "loader.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ struct body {
 	struct demon_expr_source *exprs;
 	struct demon_place *places;
 	json_t *kept;
+	struct demon_schemas *schemas;
 };
 
 const char *demon_notation_name(enum demon_notation notation)
@@ -54,6 +56,7 @@ void demon_definition_free(struct demon_definition *definition)
 	free(b->exprs);
 	free(b->places);
 	json_decref(b->kept);
+	demon_schemas_free(b->schemas);
 	demon_arena_done(&b->arena);
 	free(b);
 }
@@ -92,11 +95,13 @@ static enum demon_rc build(struct body *b, const struct demon_yaml_node *root,
 
 	d->spec = b->spec;
 	if (demon_loader_accepts(&l, top, DEPTH_MAX))
-		rc = demon_seed_load(&l, top, err);
+		rc = d->notation == DEMON_NOTATION_DSL ? demon_dsl_load(&l, top, err)
+						       : demon_seed_load(&l, top, err);
 	d->exprs = b->exprs = l.exprs;
 	d->expr_places = b->places = l.expr_places;
 	d->expr_count = l.expr_count;
 	b->kept = l.kept;
+	b->schemas = l.schemas;
 	if (rc)
 		return rc;
 	if (l.failed)
@@ -242,6 +247,39 @@ enum demon_rc demon_definition_from_spec(const char *canonical, size_t len,
 		return demon_err_wrap(err, "definition of a run");
 	*ret_definition = &demon_take(b)->definition;
 	return DEMON_OK;
+}
+
+/* The first problem of an expression is the only one that the compiler tells. */
+static void add_expr_problem(struct demon_problems *problems, struct demon_place place,
+			     const struct demon_err *err)
+{
+	struct demon_loader l = {.problems = problems};
+
+	demon_loader_problem_at(&l, place.line ? place.line : 1, place.column ? place.column : 1,
+				"expression: %s", err->msg);
+}
+
+enum demon_rc demon_definition_check(const struct demon_definition *definition, const char *name,
+				     struct demon_expr *expr, struct demon_problems *problems,
+				     struct demon_err *err)
+{
+	demon_cleanup(demon_problems_done) struct demon_problems own = {.items = NULL};
+	struct demon_problems *list = problems ? problems : &own;
+	struct demon_expr_unit unit = {.sources = definition->exprs,
+				       .count = definition->expr_count};
+	size_t index = 0;
+	enum demon_rc rc;
+
+	*list = own;
+	if (!unit.count)
+		return DEMON_OK;
+	memcpy(unit.id, definition->digest, sizeof(unit.id));
+	rc = demon_expr_check(expr, &unit, &index, err);
+	if (rc == DEMON_NOMEM || rc == DEMON_UNAVAIL || !rc)
+		return rc;
+	add_expr_problem(list, definition->expr_places[index], err);
+	return list->count ? first_problem(name, list, err)
+			   : demon_err_set(err, DEMON_NOMEM, "%s: out of memory", name);
 }
 
 /* Only regular files, and the descriptor that "-" means. */

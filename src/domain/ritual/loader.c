@@ -237,7 +237,6 @@ static struct demon_value too_deep(struct demon_value v, unsigned left)
 
 bool demon_loader_accepts(struct demon_loader *l, struct demon_value top, unsigned depth)
 {
-	static const char *const marks[] = {"document", "do"};
 	struct demon_value deep = too_deep(top, depth);
 
 	if (!json_is_object(top.json)) {
@@ -245,15 +244,8 @@ bool demon_loader_accepts(struct demon_loader *l, struct demon_value top, unsign
 				     demon_value_describe(top));
 		return false;
 	}
-	for (size_t i = 0; i < demon_count(marks); i++) {
-		struct demon_value mark = demon_value_get(top, marks[i]);
-
-		if (!mark.json)
-			continue;
-		demon_loader_problem_key(
-		    l, mark, "not supported yet: the Serverless Workflow DSL (key '%s')", marks[i]);
-		return false;
-	}
+	if (demon_value_get(top, "document").json || demon_value_get(top, "do").json)
+		l->definition->notation = DEMON_NOTATION_DSL;
 	if (deep.json)
 		demon_loader_problem(l, deep, "nested deeper than %u levels", depth);
 	return !deep.json;

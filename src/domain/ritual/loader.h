@@ -25,6 +25,8 @@ struct demon_loader {
 	struct demon_place *expr_places;
 	size_t expr_count;
 	size_t expr_size;
+	struct demon_schemas *schemas; /* owned; becomes the definition's; or NULL */
+	bool schemas_broken;
 	json_t *kept; /* owned: an array of what demon_loader_keep() was given */
 	bool failed;  /* memory ran out */
 };
@@ -67,6 +69,35 @@ struct demon_value demon_value_find(struct demon_value from, const char *pointer
 
 /** What it is, for messages. */
 const char *demon_value_describe(struct demon_value value);
+
+/* What notations look at in the same way. Each tells of the problem that it finds. */
+
+/** What can stand in a mapping, and what the notation has beside it. */
+struct demon_keys {
+	const char *const *known;
+	size_t count;
+	const char *const *later; /* ends with NULL: parts of the notation that are not read yet */
+};
+
+bool demon_loader_among(const char *word, const char *const *list);
+/** "what 'word' (did you mean …)", at a value or at its key. */
+void demon_loader_unknown(struct demon_loader *l, struct demon_value at, bool at_key,
+			  const char *what, const char *word, const struct demon_keys *keys);
+bool demon_loader_mapping(struct demon_loader *l, struct demon_value v, const char *what);
+void demon_loader_keys(struct demon_loader *l, struct demon_value mapping, struct demon_keys keys);
+/** A member that has to be there. */
+bool demon_loader_require(struct demon_loader *l, struct demon_value mapping, const char *key,
+			  struct demon_value *ret);
+/** A string, or NULL. */
+const char *demon_loader_string(struct demon_loader *l, struct demon_value v, const char *key);
+/** A string on one line, 1 to 256 characters, or NULL. */
+const char *demon_loader_line(struct demon_loader *l, struct demon_value v, const char *key);
+/** [A-Za-z0-9_-]{1,64} */
+bool demon_loader_is_id(const char *text);
+/** Lets a capsule look at arguments; @p at is where they stand. What an expression makes is not
+ * known yet, and is passed over. */
+void demon_loader_arguments(struct demon_loader *l, const struct demon_capsule *capsule,
+			    struct demon_value at, const json_t *with);
 
 /** Checks what holds for every notation: a mapping, no deeper than @p depth levels, and one of the
  * notations that are read. False: there is nothing more to look at. */
