@@ -157,11 +157,14 @@ static void check_flow(struct demon_dsl *d, struct demon_value list,
 	reached[0] = 1;
 	stack[depth++] = 0;
 	while (depth) {
-		const struct demon_task *task = &parent->tasks[stack[--depth]];
+		size_t at = stack[--depth];
+		const struct demon_task *task = &parent->tasks[at];
 
-		for (size_t i = 0; i <= task->case_count; i++) {
+		for (size_t i = 0; i <= task->case_count + (task->condition.json != NULL); i++) {
 			size_t next = i < task->case_count ? task->cases[i].next : task->next;
 
+			if (i > task->case_count) /* passed over */
+				next = at + 1;
 			if (next >= parent->count || reached[next])
 				continue;
 			reached[next] = 1;

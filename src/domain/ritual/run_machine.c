@@ -361,8 +361,9 @@ static enum demon_rc step_skipped(struct demon_machine *m, const char *type, con
 
 	if ((rc = next_task(m, type, payload, &task, err)))
 		return rc;
+	/* what is passed over leads nowhere: the one behind it is next */
 	if (m->control != DEMON_AT_START)
-		follow(m, task->next);
+		follow(m, demon_machine_top(m)->index + 1);
 	return DEMON_OK;
 }
 
