@@ -14,7 +14,8 @@
 #define TIMEOUT_MAX_MS ((int64_t)30 * 24 * 3600 * 1000)
 #define OUTPUT_JSON    ((size_t)180 * 1024) /* each output in the envelope, escapes included */
 
-static const char *const known[] = {"command", "workdir", "env", "stdin", "timeout", "idempotent"};
+static const char *const known[] = {"command", "workdir",    "env",      "stdin",
+				    "timeout", "idempotent", "anyStatus"};
 
 static void check_command(const struct demon_arguments *a)
 {
@@ -103,6 +104,7 @@ static void check(const json_t *with, demon_argument_problem_fn *report, void *c
 		    "PT30S, at most 30 days, found %s",
 		    json_is_string(timeout) ? "another string" : demon_arguments_describe(timeout));
 	demon_arguments_flag(&a, "idempotent");
+	demon_arguments_flag(&a, "anyStatus");
 }
 
 static bool idempotent(const json_t *with)
@@ -184,9 +186,10 @@ static void answer_failed(struct demon_envelope *e, const char *program,
 	demon_envelope_error(e, codes[r->end], text.data, details_new);
 }
 
-static void answer(struct demon_envelope *e, const char *program,
+static void answer(struct demon_envelope *e, const char *program, const json_t *with,
 		   const struct demon_process_result *r)
 {
+	bool any = json_is_true(json_object_get(with, "anyStatus"));
 	json_t *data = json_object();
 
 	put_output(e, data, "stdout", &r->out);
@@ -197,11 +200,11 @@ static void answer(struct demon_envelope *e, const char *program,
 	if (r->held)
 		demon_envelope_say(e, "warning",
 				   "a process that was left behind held the output open");
-	if (r->end != DEMON_PROCESS_EXITED || r->code != 0) {
+	if (r->end != DEMON_PROCESS_EXITED || (r->code != 0 && !any)) {
 		answer_failed(e, program, r, data);
 		return;
 	}
-	if (json_object_set_new(data, "exitCode", json_integer(0)))
+	if (json_object_set_new(data, "exitCode", json_integer(r->code)))
 		e->failed = true;
 	demon_envelope_success(e, data);
 }
@@ -244,7 +247,7 @@ static enum demon_rc run(const struct demon_call *call, json_t **ret_envelope,
 	if (r.end == DEMON_PROCESS_NOT_STARTED)
 		answer_not_started(&e, &l, &r, plan.workdir);
 	else
-		answer(&e, l.argv[0], &r);
+		answer(&e, l.argv[0], call->with, &r);
 	return demon_envelope_end(&e, ret_envelope, err);
 }
 
