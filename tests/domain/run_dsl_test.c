@@ -375,6 +375,91 @@ static void a_function_takes_what_its_caller_adds(void **state)
 	assert_data(f, "\"two\"");
 }
 
+#define SEED(states) "{'id':'test','version':'1','states':[" states "]}"
+#define SEED_TASK(name, call, more) \
+	"{'name':'" name "','type':'task','action':{'functionRef':{" call "}}" more "}"
+#define SEED_ECHO(name, text, more) \
+	SEED_TASK(name, "'refName':'echo','arguments':{'message':'" text "'}", more)
+#define SEED_TIMER(name, timer, seconds)                                   \
+	SEED_TASK(name,                                                    \
+		  "'refName':'scheduleTimer','arguments':{'timer':'" timer \
+		  "','delaySeconds':" seconds "}",                         \
+		  "")
+
+static void a_state_waits_for_the_timer_that_fires_first(void **state)
+{
+	struct fixture *f = *state;
+	demon_time next;
+	demon_time begun = f->clock.now;
+
+	run(f,
+	    SEED(SEED_TIMER("A", "late", "60") "," SEED_TIMER(
+		"B", "soon", "5") ",{'name':'W','type':'event','on':[{'eventRef':'late',"
+				  "'transition':'Late'},{'eventRef':'soon','transition':'Soon'}]}"
+				  "," SEED_ECHO("Late", "late", ",'end':true") "," SEED_ECHO(
+				      "Soon", "soon", ",'end':true")));
+	assert_string_equal(f->outcome.status, "Waiting");
+	(void)count_due(f, &next);
+	assert_int_equal(next, begun + 5000);
+	fake_env_advance(&f->clock, 4999);
+	go_on(f);
+	assert_string_equal(f->outcome.status, "Waiting");
+	fake_env_advance(&f->clock, 1);
+	go_on(f);
+	assert_string_equal(f->outcome.status, "Completed");
+	assert_contains(f->outcome.terminal, "\"echoed_message\":\"soon\"");
+}
+
+static void a_state_that_waits_too_long_fails(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, SEED(SEED_TIMER(
+		   "A", "late",
+		   "60") ",{'name':'W','type':'event','timeout':'PT3S','on':[{'eventRef':'late',"
+			 "'end':true}]}"));
+	fake_env_advance(&f->clock, 3000);
+	go_on(f);
+	assert_error(f, "/errors/timeout");
+}
+
+static void a_switch_asks_about_the_last_output(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f,
+	    SEED(SEED_ECHO(
+		"A", "four",
+		"") ",{'name':'S','type':'switch','dataConditions':[{'condition':'.character_count "
+		    "> 10','transition':'Long'}],'defaultCondition':{'transition':'Short'}}"
+		    "," SEED_ECHO("Long", "long", ",'end':true") "," SEED_ECHO("Short", "short",
+									       ",'end':true")));
+	assert_string_equal(f->outcome.status, "Completed");
+	assert_contains(f->outcome.terminal, "\"echoed_message\":\"short\"");
+}
+
+static void what_was_done_is_undone_last_first(void **state)
+{
+	struct fixture *f = *state;
+	unsigned found = 0;
+	const char *names[3] = {""};
+
+#define UNDO(text) \
+	",'compensatedBy':{'functionRef':{'refName':'echo','arguments':{'message':'" text "'}}}"
+	run(f, SEED(SEED_ECHO("A", "a", UNDO("undo a")) "," SEED_ECHO(
+		   "B", "b", UNDO("undo b")) "," SEED_TASK("C", "'refName':'compensate'",
+							   ",'end':true")));
+	assert_string_equal(f->outcome.status, "Completed");
+	for (size_t i = 0; i < f->events.count; i++)
+		if (strstr(f->events.items[i].payload, "compensatedBy\"") &&
+		    strcmp(f->events.items[i].type, "step.started:v1") == 0 &&
+		    !strstr(f->events.items[i].payload, "\"items\"") && found < 3)
+			names[found++] = f->events.items[i].payload;
+	assert_int_equal(found, 2);
+	assert_contains(names[0], "undo b");
+	assert_contains(names[1], "undo a");
+}
+
 int main(void)
 {
 #define DSL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -401,6 +486,10 @@ int main(void)
 	    DSL_TEST(an_expression_that_fails_is_an_error_of_its_task),
 	    DSL_TEST(input_is_held_against_its_schema),
 	    DSL_TEST(a_function_takes_what_its_caller_adds),
+	    DSL_TEST(a_state_waits_for_the_timer_that_fires_first),
+	    DSL_TEST(a_state_that_waits_too_long_fails),
+	    DSL_TEST(a_switch_asks_about_the_last_output),
+	    DSL_TEST(what_was_done_is_undone_last_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -466,8 +466,13 @@ static enum demon_rc step_caught(struct demon_machine *m, const char *type, cons
 static enum demon_rc timer_fired(struct demon_machine *m, const char *type, const json_t *payload,
 				 struct demon_err *err)
 {
+	const char *id = json_string_value(json_object_get(payload, "timerId"));
+	const char *named = id ? strstr(id, ":timer:") : NULL;
+
 	(void)type;
 	(void)err;
+	if (named && m->timers)
+		(void)json_object_del(m->timers, named + strlen(":timer:"));
 	if (m->control == DEMON_AT_PAUSE) {
 		m->control = DEMON_AT_TASK;
 		demon_machine_top(m)->wake = 0;

@@ -1,42 +1,18 @@
 /*
  * The seed notation: id, version, states: [{name, type: task, action, transition | end}].
  */
-#include "domain/capsule/arguments.h"
+#include "seed.h"
 #include "domain/capsule/output.h"
-#include "loader.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define SHOWN 64 /* bytes of a foreign string in a message */
+#define DEMON_SEED_SHOWN 64 /* bytes of a foreign string in a message */
 
-static const char *const none[] = {NULL};
+const char *const demon_seed_none[] = {NULL};
 static const char *const top_known[] = {"id", "version", "name", "description", "states"};
-static const char *const state_known[] = {"name", "type", "action", "transition", "end"};
-static const char *const state_later[] = {
-    "on", "dataConditions", "defaultCondition", "onErrors", "retry", "timeout", NULL};
-static const char *const action_known[] = {"functionRef"};
-static const char *const function_known[] = {"refName", "arguments"};
-static const char *const types[] = {"task"};
-static const char *const types_later[] = {"event",   "switch", "operation", "sleep", "parallel",
-					  "foreach", "inject", "callback",  NULL};
-static const char *const functions_later[] = {"scheduleTimer", "compensate", "container-exec",
-					      "graph", NULL};
 
-#define KEYS(known, later) ((struct demon_keys){known, demon_count(known), later})
-
-struct seed {
-	struct demon_loader *loader;
-	struct demon_task *tasks;
-	json_t *names;     /* state name → index; owned */
-	const char **list; /* the names, in order, for suggestions; owned */
-	size_t named;      /* how many */
-	struct demon_value states;
-	size_t count;
-	bool flow_broken; /* where the flow goes is not known of every state */
-};
-
-static void load_version(struct seed *s, struct demon_value root)
+static void load_version(struct demon_seed *s, struct demon_value root)
 {
 	struct demon_value v;
 
@@ -49,19 +25,20 @@ static void load_version(struct seed *s, struct demon_value root)
 		s->loader->definition->version = demon_loader_line(s->loader, v, "version");
 }
 
-static void load_top(struct seed *s, struct demon_value root)
+static void load_top(struct demon_seed *s, struct demon_value root)
 {
 	struct demon_definition *d = s->loader->definition;
 	struct demon_value v;
 
-	demon_loader_keys(s->loader, root, KEYS(top_known, none));
+	demon_loader_keys(s->loader, root, DEMON_SEED_KEYS(top_known, demon_seed_none));
 	if (demon_loader_require(s->loader, root, "id", &v)) {
 		d->ritual_id = demon_loader_string(s->loader, v, "id");
 		if (d->ritual_id && !demon_loader_is_id(d->ritual_id))
 			demon_loader_problem(s->loader, v,
 					     "id: expected 1 to 64 of A-Z a-z 0-9 '_' '-', found "
 					     "'%.*s'",
-					     demon_output_clip(d->ritual_id, SHOWN), d->ritual_id);
+					     demon_output_clip(d->ritual_id, DEMON_SEED_SHOWN),
+					     d->ritual_id);
 	}
 	load_version(s, root);
 	v = demon_value_get(root, "name");
@@ -71,100 +48,27 @@ static void load_top(struct seed *s, struct demon_value root)
 		(void)demon_loader_string(s->loader, v, "description");
 }
 
-static const struct demon_capsule *find_capsule(struct seed *s, struct demon_value v)
+static size_t check_transition(struct demon_seed *s, struct demon_value v, size_t after)
 {
-	const char *name = demon_loader_string(s->loader, v, "refName");
-	const struct demon_capsule *capsule = name ? demon_capsule_find(name) : NULL;
-	struct demon_keys keys = {.later = none};
-
-	if (!name || capsule)
-		return capsule;
-	keys.known = demon_capsule_names(&keys.count);
-	if (demon_loader_among(name, functions_later))
-		demon_loader_problem(s->loader, v, "not supported yet: function '%s'", name);
-	else
-		demon_loader_unknown(s->loader, v, false, "unknown function", name, &keys);
-	return NULL;
-}
-
-static void load_function(struct seed *s, struct demon_value function, struct demon_task *task)
-{
-	struct demon_value arguments;
-	struct demon_value v;
-
-	if (!demon_loader_mapping(s->loader, function, "functionRef"))
-		return;
-	demon_loader_keys(s->loader, function, KEYS(function_known, none));
-	if (demon_loader_require(s->loader, function, "refName", &v))
-		task->capsule = find_capsule(s, v);
-	arguments = demon_value_get(function, "arguments");
-	if (arguments.json && !demon_loader_mapping(s->loader, arguments, "arguments"))
-		return;
-	task->with.json = arguments.json;
-	if (task->capsule) {
-		task->call = task->capsule->name;
-		/* what is missing from arguments that are not there is missing from the function */
-		demon_loader_arguments(s->loader, task->capsule,
-				       arguments.json ? arguments : function, task->with.json);
-	}
-}
-
-static void load_action(struct seed *s, struct demon_value state, struct demon_task *task)
-{
-	struct demon_value action;
-	struct demon_value function;
-
-	if (!demon_loader_require(s->loader, state, "action", &action) ||
-	    !demon_loader_mapping(s->loader, action, "action"))
-		return;
-	demon_loader_keys(s->loader, action, KEYS(action_known, none));
-	if (demon_loader_require(s->loader, action, "functionRef", &function))
-		load_function(s, function, task);
-}
-
-/* True: it is a task. */
-static bool check_type(struct seed *s, struct demon_value state)
-{
-	struct demon_value v;
-	struct demon_keys keys = KEYS(types, none);
-	const char *type;
-
-	if (!demon_loader_require(s->loader, state, "type", &v))
-		return true;
-	type = demon_loader_string(s->loader, v, "type");
-	if (!type || strcmp(type, "task") == 0)
-		return true;
-	if (demon_loader_among(type, types_later))
-		demon_loader_problem(s->loader, v, "not supported yet: state type '%s'", type);
-	else
-		demon_loader_unknown(s->loader, v, false, "unknown state type", type, &keys);
-	s->flow_broken = true;
-	return false;
-}
-
-static void check_transition(struct seed *s, struct demon_value v, struct demon_task *task)
-{
-	const struct demon_keys keys = {s->list, s->named, none};
+	const struct demon_keys keys = {s->list, s->named, demon_seed_none};
 	const char *name = demon_loader_string(s->loader, v, "transition");
 	const json_t *index = name ? json_object_get(s->names, name) : NULL;
 
-	if (index) {
-		task->next = (size_t)json_integer_value(index);
-		return;
-	}
+	if (index)
+		return (size_t)json_integer_value(index);
 	s->flow_broken = true;
 	if (name)
 		demon_loader_unknown(s->loader, v, false, "transition to a missing state", name,
 				     &keys);
+	return after;
 }
 
-static void load_flow(struct seed *s, struct demon_value state, size_t i, struct demon_task *task)
+size_t demon_seed_way(struct demon_seed *s, struct demon_value v, size_t after)
 {
-	struct demon_value transition = demon_value_get(state, "transition");
-	struct demon_value end = demon_value_get(state, "end");
+	struct demon_value transition = demon_value_get(v, "transition");
+	struct demon_value end = demon_value_get(v, "end");
 	bool ends = json_is_true(end.json);
 
-	task->next = ends || i + 1 == s->count ? DEMON_NEXT_END : i + 1;
 	if (end.json && !json_is_boolean(end.json)) {
 		demon_loader_problem(s->loader, end, "end: expected true or false, found %s",
 				     demon_value_describe(end));
@@ -175,39 +79,25 @@ static void load_flow(struct seed *s, struct demon_value state, size_t i, struct
 					 "'transition' and 'end: true' exclude each other");
 		s->flow_broken = true;
 	} else if (transition.json) {
-		check_transition(s, transition, task);
+		return check_transition(s, transition, after);
 	}
+	return ends ? DEMON_NEXT_END : after;
 }
 
-static void load_state(struct seed *s, size_t i, struct demon_task *task)
-{
-	struct demon_value state = demon_value_at(s->states, i);
-
-	task->kind = DEMON_TASK_CALL;
-	if (!task->name)
-		task->name = "";
-	task->next = DEMON_NEXT_END;
-	task->reference = demon_loader_text(s->loader, "/states/%zu", i);
-	if (!json_is_object(state.json) || !check_type(s, state))
-		return;
-	demon_loader_keys(s->loader, state, KEYS(state_known, state_later));
-	load_action(s, state, task);
-	load_flow(s, state, i, task);
-}
-
-static void report_duplicate(struct seed *s, struct demon_value v, const char *name, size_t first)
+static void report_duplicate(struct demon_seed *s, struct demon_value v, const char *name,
+			     size_t first)
 {
 	struct demon_value other = demon_value_get(demon_value_at(s->states, first), "name");
 
 	s->flow_broken = true;
 	demon_loader_problem(
 	    s->loader, v, "duplicate state name '%.*s': line %u, column %u has it too",
-	    demon_output_clip(name, SHOWN), name, other.node ? other.node->line : 1,
+	    demon_output_clip(name, DEMON_SEED_SHOWN), name, other.node ? other.node->line : 1,
 	    other.node ? other.node->column : 1);
 }
 
 /* The name of each state, and which state has it. */
-static void load_name(struct seed *s, size_t i)
+static void load_name(struct demon_seed *s, size_t i)
 {
 	struct demon_value state = demon_value_at(s->states, i);
 	const char *name = NULL;
@@ -232,7 +122,7 @@ static void load_name(struct seed *s, size_t i)
 		s->loader->failed = true;
 }
 
-static void report_cycle(struct seed *s, const struct demon_task *tasks, size_t first)
+static void report_cycle(struct demon_seed *s, const struct demon_task *tasks, size_t first)
 {
 	DEMON_BUF(text, 0);
 	size_t last = first;
@@ -241,7 +131,8 @@ static void report_cycle(struct seed *s, const struct demon_task *tasks, size_t 
 
 	do {
 		if (text.len < 180)
-			demon_buf_fmt(&text, "'%.*s' -> ", demon_output_clip(tasks[i].name, SHOWN),
+			demon_buf_fmt(&text, "'%.*s' -> ",
+				      demon_output_clip(tasks[i].name, DEMON_SEED_SHOWN),
 				      tasks[i].name);
 		else if (text.data[text.len - 1] != '.')
 			demon_buf_str(&text, "...");
@@ -254,35 +145,77 @@ static void report_cycle(struct seed *s, const struct demon_task *tasks, size_t 
 	if (!v.json)
 		v = demon_value_at(s->states, last);
 	demon_loader_problem(s->loader, v, "states form a cycle: %s'%.*s'", text.data,
-			     demon_output_clip(tasks[first].name, SHOWN), tasks[first].name);
+			     demon_output_clip(tasks[first].name, DEMON_SEED_SHOWN),
+			     tasks[first].name);
+}
+
+/* Whether a state may lead elsewhere each time it is come to. */
+static bool may_turn(const struct demon_task *task)
+{
+	return task->kind == DEMON_TASK_SWITCH || task->kind == DEMON_TASK_LISTEN;
+}
+
+/* Marks what can be reached from state 0. */
+static void reach(const struct demon_seed *s, const struct demon_task *tasks, bool *reached,
+		  size_t *stack)
+{
+	size_t depth = 0;
+
+	reached[0] = true;
+	stack[depth++] = 0;
+	while (depth) {
+		const struct demon_task *task = &tasks[stack[--depth]];
+
+		for (size_t i = 0; i <= task->case_count; i++) {
+			size_t next = i < task->case_count ? task->cases[i].next : task->next;
+
+			if (next >= s->count || reached[next])
+				continue;
+			reached[next] = true;
+			stack[depth++] = next;
+		}
+	}
 }
 
 /*
- * Follows each state to the end, to a state seen on an earlier walk, or round a cycle. walk[i] is
- * the number of the walk that saw state i first, from 1; the first walk begins at state 0, so it
- * sees what can be reached.
+ * Follows each state that cannot turn to the end, to a state seen on an earlier walk, or round a
+ * cycle. walk[i] is the number of the walk that saw state i first, from 1.
  */
-static void check_flow(struct seed *s, const struct demon_task *tasks, size_t *walk)
+static void check_cycles(struct demon_seed *s, const struct demon_task *tasks, size_t *walk)
 {
 	for (size_t start = 0; start < s->count; start++) {
 		size_t i = start;
 
-		while (i != DEMON_NEXT_END && walk[i] == 0) {
+		while (i < s->count && walk[i] == 0 && !may_turn(&tasks[i])) {
 			walk[i] = start + 1;
 			i = tasks[i].next;
 		}
-		if (i != DEMON_NEXT_END && walk[i] == start + 1)
+		if (i < s->count && walk[i] == start + 1)
 			report_cycle(s, tasks, i);
 	}
-	for (size_t i = 0; !s->flow_broken && i < s->count; i++)
-		if (walk[i] != 1)
+}
+
+static void check_flow(struct demon_seed *s, const struct demon_task *tasks, size_t *walk)
+{
+	demon_auto_free bool *reached = demon_calloc(s->count, sizeof(*reached));
+
+	check_cycles(s, tasks, walk);
+	if (!reached) {
+		s->loader->failed = true;
+		return;
+	}
+	if (s->flow_broken)
+		return;
+	reach(s, tasks, reached, walk);
+	for (size_t i = 0; i < s->count; i++)
+		if (!reached[i])
 			demon_loader_problem(
 			    s->loader, demon_value_get(demon_value_at(s->states, i), "name"),
 			    "state '%.*s' can never be reached",
-			    demon_output_clip(tasks[i].name, SHOWN), tasks[i].name);
+			    demon_output_clip(tasks[i].name, DEMON_SEED_SHOWN), tasks[i].name);
 }
 
-static bool find_states(struct seed *s, struct demon_value root)
+static bool find_states(struct demon_seed *s, struct demon_value root)
 {
 	if (!demon_loader_require(s->loader, root, "states", &s->states))
 		return false;
@@ -297,20 +230,22 @@ static bool find_states(struct seed *s, struct demon_value root)
 	return true;
 }
 
-static enum demon_rc load_states(struct seed *s, struct demon_err *err)
+static enum demon_rc load_states(struct demon_seed *s, struct demon_err *err)
 {
 	struct demon_loader *l = s->loader;
 	demon_auto_free size_t *walk = demon_calloc(s->count, sizeof(*walk));
 
 	s->names = json_object();
+	s->timers = json_object();
 	s->list = demon_calloc(s->count, sizeof(*s->list));
 	s->tasks = demon_loader_new(l, s->count, sizeof(*s->tasks));
-	if (!walk || !s->names || !s->list || !s->tasks)
+	if (!walk || !s->names || !s->timers || !s->list || !s->tasks)
 		return demon_err_set(err, DEMON_NOMEM, "definition: out of memory");
 	for (size_t i = 0; i < s->count; i++)
 		load_name(s, i);
 	for (size_t i = 0; i < s->count; i++)
-		load_state(s, i, &s->tasks[i]);
+		demon_seed_state(s, i, &s->tasks[i]);
+	demon_seed_timers(s);
 	check_flow(s, s->tasks, walk);
 	l->definition->root = (struct demon_task){.kind = DEMON_TASK_DO,
 						  .name = l->definition->ritual_id,
@@ -324,7 +259,7 @@ static enum demon_rc load_states(struct seed *s, struct demon_err *err)
 enum demon_rc demon_seed_load(struct demon_loader *l, struct demon_value root,
 			      struct demon_err *err)
 {
-	struct seed s = {.loader = l};
+	struct demon_seed s = {.loader = l};
 	enum demon_rc rc = DEMON_OK;
 
 	l->definition->notation = DEMON_NOTATION_SEED;
@@ -332,6 +267,7 @@ enum demon_rc demon_seed_load(struct demon_loader *l, struct demon_value root,
 	if (find_states(&s, root))
 		rc = load_states(&s, err);
 	json_decref(s.names);
+	json_decref(s.timers);
 	free(s.list);
 	return rc;
 }
