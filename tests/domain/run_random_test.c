@@ -304,7 +304,7 @@ static void resume_by_operator(struct fixture *f)
 	char ts[32];
 
 	assert_ok(demon_run_find(f->store, NULL, RUN, &run, &err), &err);
-	demon_rfc3339(demon_env_real()->now(NULL) + 60000, ts);
+	demon_rfc3339(demon_env_real()->now(NULL) + 2, ts);
 	(void)snprintf(payload, sizeof(payload),
 		       "{\"by\":\"op\",\"event\":\"ritual.resumed:v1\",\"reason\":\"test\","
 		       "\"ritualId\":\"random\",\"runId\":\"" RUN "\",\"tenantId\":\"default\","
