@@ -27,7 +27,7 @@ void demon_ctl_hint(struct demon_ctl *ctl, const char *fmt, ...)
 
 enum demon_rc demon_ctl_expr(struct demon_ctl *ctl, struct demon_err *err)
 {
-	const struct demon_expr_options options = {.workers = 1};
+	const struct demon_expr_options options = {.workers = 1, .output_max = DEMON_EXPR_LIST_MAX};
 
 	return ctl->expr ? DEMON_OK : demon_expr_open(&options, &ctl->expr, err);
 }

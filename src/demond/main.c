@@ -91,7 +91,7 @@ static enum demon_rc open_store(struct daemon *d, struct demon_err *err)
 static enum demon_rc start_workers(struct daemon *d, struct demon_err *err)
 {
 	const struct demon_secrets_options secrets = demon_settings_secrets(&d->config.settings);
-	const struct demon_expr_options expr = {.workers = 2};
+	const struct demon_expr_options expr = {.workers = 2, .output_max = DEMON_EXPR_LIST_MAX};
 	enum demon_rc rc;
 
 	if ((rc = demon_secrets_open(&secrets, &d->secrets, err)) ||

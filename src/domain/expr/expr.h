@@ -40,6 +40,10 @@ struct demon_expr_unit {
 	size_t count;
 };
 
+/** Bytes of a list that a ritual may go through: what the interpreter allows an evaluation to
+ * yield. What goes into one event is held to the limit of events there. */
+#define DEMON_EXPR_LIST_MAX ((size_t)8 * 1024 * 1024)
+
 /** Zero members mean the default. */
 struct demon_expr_options {
 	const char *program; /* path of demon-expr; NULL: beside the running program, in the folder
