@@ -12,7 +12,7 @@
 
 /** Which JetStream stream mirrors a chain, and which subject its events have. */
 enum demon_stream {
-	DEMON_STREAM_RITUAL, /* demon.ritual.v1.<tenant>.<ritual>.<run>.events */
+	DEMON_STREAM_RITUAL, /* demon.ritual.v1.<tenant>.<ritual>[.<run>].events */
 	DEMON_STREAM_GRAPH,  /* demon.graph.v1.<tenant>.<project>.<namespace>.commit */
 	DEMON_STREAM_NODE,   /* demon.node.v1.<origin>.events */
 };

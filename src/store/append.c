@@ -117,7 +117,7 @@ static void remember_run(struct demon_memo *memo, const struct demon_event *ev, 
 {
 	struct demon_buf *ids = &memo->ids;
 
-	if (ev->stream != DEMON_STREAM_RITUAL)
+	if (!ev->has_run_origin)
 		return;
 	demon_buf_clear(ids);
 	demon_buf_add(ids, ev->tenant_id, strlen(ev->tenant_id) + 1);
@@ -175,7 +175,7 @@ static struct demon_event describe(struct demon_store *store, const struct demon
 	    .project_id = record->project_id,
 	    .namespace_id = record->namespace_id,
 	    .graph_id = record->graph_id,
-	    .has_run_origin = group->stream == DEMON_STREAM_RITUAL,
+	    .has_run_origin = group->stream == DEMON_STREAM_RITUAL && record->run_id,
 	    .ts = group->ts,
 	    .payload = record->payload,
 	    .payload_len = record->payload_len,

@@ -225,7 +225,7 @@ enum demon_rc demon_event_check_ids(const struct demon_event *ev, struct demon_e
 	} rows[] = {
 	    {"tenant id", ev->tenant_id, ritual || graph, true, demon_id_valid},
 	    {"ritual id", ev->ritual_id, ritual, ritual, demon_id_valid},
-	    {"run id", ev->run_id, ritual, ritual, demon_id_valid},
+	    {"run id", ev->run_id, ev->has_run_origin || ev->gate_id, ritual, demon_id_valid},
 	    {"gate id", ev->gate_id, false, ritual, demon_id_valid},
 	    {"project id", ev->project_id, graph, graph, demon_graph_id_valid},
 	    {"namespace", ev->namespace_id, graph, graph, demon_graph_id_valid},
@@ -249,9 +249,9 @@ enum demon_rc demon_event_check_ids(const struct demon_event *ev, struct demon_e
 			    rows[i].what, rows[i].id, DEMON_ID_MAX,
 			    rows[i].valid == demon_graph_id_valid ? " and '.'" : "");
 	}
-	if (ev->has_run_origin != ritual)
-		return demon_err_set(err, DEMON_INVALID, "an event of stream '%s' %s a run origin",
-				     demon_stream_name(ev->stream), ritual ? "needs" : "has no");
+	if (ev->has_run_origin != (ev->run_id != NULL))
+		return demon_err_set(err, DEMON_INVALID, "an event %s a run origin",
+				     ev->run_id ? "about a run needs" : "about no run has no");
 	return DEMON_OK;
 }
 

@@ -121,7 +121,7 @@ void demon_subject_build(const struct demon_event *ev, struct demon_buf *out)
 		tokens[2] = ev->namespace_id;
 	}
 	demon_buf_fmt(out, "demon.%s.v1", demon_stream_name(ev->stream));
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 3 && tokens[i]; i++) {
 		demon_buf_char(out, '.');
 		add_token(out, tokens[i]);
 	}

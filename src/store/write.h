@@ -52,12 +52,12 @@ struct demon_record {
 	const char *type;
 	const char *tenant_id;
 	const char *ritual_id;
-	const char *run_id;
+	const char *run_id; /* NULL in the stream ritual: about the ritual itself */
 	const char *gate_id;
 	const char *project_id;
 	const char *namespace_id;
 	const char *graph_id;
-	const unsigned char *run_origin; /* 16 bytes; NULL: this node, where the stream has one */
+	const unsigned char *run_origin; /* 16 bytes; NULL: this node, where there is a run */
 	const char *payload;             /* canonical; its `event` and `ts` are type and ts */
 	size_t payload_len;
 };

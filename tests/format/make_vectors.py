@@ -57,6 +57,9 @@ def main():
     add("another node, with two causes, a term and unknown fields", B, E3, "ritual", "test.noted:v1",
         "2026-01-02T03:04:10.999Z", [1767323050999, 0], run, causes=sorted([first, end], key=lambda r: v.ref_bytes(r)),
         term=2, extra=[[128, "00ff"], [255, "01"]], **RUN)
+    add("about a ritual and none of its runs", B, E3, "ritual", "test.noted:v1", "2026-01-02T03:04:11.000Z",
+        [1767323051000, 0], {"tenantId": "default", "ritualId": "nightly"},
+        subject="demon.ritual.v1.default.nightly.events", tenantId="default", ritualId="nightly")
 
     # well-hashed, but no chain: what a careless or hostile writer could make
     good = len(events)

@@ -168,7 +168,9 @@ def escape(token):
 def subject(ev):
     if ev["stream"] == "node":
         return f"demon.node.v1.{ev['origin'].hex()}.events"
-    names = ("tenant", "ritual", "run") if ev["stream"] == "ritual" else ("tenant", "project", "namespace")
+    names = ("tenant", "project", "namespace")
+    if ev["stream"] == "ritual":
+        names = ("tenant", "ritual", "run") if ev.get("run") else ("tenant", "ritual")
     last = "events" if ev["stream"] == "ritual" else "commit"
     return ".".join(["demon", ev["stream"], "v1", *(escape(ev[n] or "") for n in names), last])
 
@@ -194,14 +196,16 @@ def check_event(ev):
         raise Damage("the identity is none")
     if not TYPE.match(ev["type"]) or len(ev["type"]) > 96:
         raise Damage(f"'{ev['type']}' is not a type")
-    wanted = {"ritual": ("tenant", "ritual", "run"), "graph": ("tenant", "project", "namespace", "graph"),
+    wanted = {"ritual": ("tenant", "ritual"), "graph": ("tenant", "project", "namespace", "graph"),
               "node": ()}[ev["stream"]]
     for name in ("tenant", "ritual", "run", "gate", "project", "namespace", "graph"):
         rule = GRAPH_ID if name in ("project", "namespace", "graph") else ID
         if ev.get(name) and not rule.match(ev[name]) or name in wanted and not ev.get(name):
             raise Damage(f"{name} id '{ev.get(name)}'")
-    if (ev["stream"] == "ritual") != bool(ev.get("run_origin")):
+    if ev["stream"] != "ritual" and ev.get("run") or bool(ev.get("run")) != bool(ev.get("run_origin")):
         raise Damage("run origin")
+    if ev.get("gate") and not ev.get("run"):
+        raise Damage("a gate of no run")
     if ev["subject"] != subject(ev):
         raise Damage("the subject does not agree with the ids")
     first, count = ev["group"]
