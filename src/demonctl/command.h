@@ -47,8 +47,8 @@ extern const struct demon_command demon_commands[];
 const struct demon_command *demon_command_find(const struct demon_command *table, const char *name);
 
 /**
- * Opens the database that the settings name as ctl->store. @p create: make it, and the default
- * folder, when missing; commands that only read do not.
+ * Opens the database that the settings name as ctl->store, unless it is open. @p create: make it,
+ * and the default folder, when missing; commands that only read do not.
  */
 enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_err *err)
     demon_must_check;
@@ -62,6 +62,10 @@ void demon_ctl_hint(struct demon_ctl *ctl, const char *fmt, ...) demon_printf_li
 demon_command_fn demon_command_run;
 demon_command_fn demon_command_batch;
 demon_command_fn demon_command_validate;
+demon_command_fn demon_command_rituals_register;
+demon_command_fn demon_command_rituals_unregister;
+demon_command_fn demon_command_rituals_list;
+demon_command_fn demon_command_rituals_show;
 demon_command_fn demon_command_runs_list;
 demon_command_fn demon_command_runs_show;
 demon_command_fn demon_command_runs_events;

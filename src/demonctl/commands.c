@@ -26,6 +26,17 @@ static const struct demon_opt batch_options[] = {
     {.name = NULL},
 };
 
+static const struct demon_opt register_options[] = {
+    {.name = "by", .value = "WHO", .help = "who does it; default: $USER"},
+    {.name = NULL},
+};
+
+static const struct demon_opt unregister_options[] = {
+    {.name = "by", .value = "WHO", .help = "who does it; default: $USER"},
+    {.name = "reason", .value = "TEXT", .help = "why"},
+    {.name = NULL},
+};
+
 static const struct demon_opt runs_list_options[] = {
     {.name = "status", .value = "STATUS", .help = "only runs of this status, e.g. Failed"},
     {.name = "ritual", .value = "ID", .help = "only runs of this ritual"},
@@ -70,6 +81,49 @@ static const struct demon_opt verify_options[] = {
 
 static const struct demon_opt bundle_options[] = {
     {.name = "format", .value = "summary|json", .help = "default: summary, json with --json"},
+    {.name = NULL},
+};
+
+static const struct demon_command rituals_commands[] = {
+    {.name = "register",
+     .summary = "give definitions a name, so that 'run NAME' works",
+     .arguments = "FILE...",
+     .text = "The name is the id of the ritual. All files are checked before the first one is\n"
+	     "registered. What a name stands for already is left as it is. Runs keep the\n"
+	     "definition that they were started with.",
+     .examples = "demonctl rituals register deploy.yaml\n"
+		 "demonctl rituals register --by kim@example.org rituals/*.yaml",
+     .options = register_options,
+     .run = demon_command_rituals_register,
+     .min_words = 1,
+     .max_words = DEMON_ANY_WORDS},
+    {.name = "list",
+     .summary = "registered rituals, by name",
+     .arguments = "",
+     .text = "With --json each line is {ritualId, version, definitionDigest, notation, title, by,\n"
+	     "ts, source, origin, tenantId, registered}.",
+     .examples = "demonctl rituals list\n"
+		 "demonctl rituals list --json",
+     .run = demon_command_rituals_list},
+    {.name = "show",
+     .summary = "what a name stands for, and every other write to it",
+     .arguments = "NAME[@VERSION]",
+     .text = "When several nodes have registered one name, the write with the greatest logical\n"
+	     "clock holds on all of them; the others are listed.",
+     .examples = "demonctl rituals show deploy\n"
+		 "demonctl rituals show deploy@1.2 --json",
+     .run = demon_command_rituals_show,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "unregister",
+     .summary = "give a name up",
+     .arguments = "NAME",
+     .text = "Runs that were started go on.",
+     .examples = "demonctl rituals unregister deploy --reason 'replaced by rollout'",
+     .options = unregister_options,
+     .run = demon_command_rituals_unregister,
+     .min_words = 1,
+     .max_words = 1},
     {.name = NULL},
 };
 
@@ -148,13 +202,16 @@ static const struct demon_command contracts_commands[] = {
 const struct demon_command demon_commands[] = {
     {.name = "run",
      .summary = "run a ritual",
-     .arguments = "FILE",
-     .text = "The run goes on in this process; progress goes to stderr. stdout ends with the\n"
+     .arguments = "FILE|NAME[@VERSION]",
+     .text = "A word with a '/', one that ends in .yaml, .yml or .json, and one that is the name\n"
+	     "of a file here, is a file; any other is a ritual that was registered.\n"
+	     "The run goes on in this process; progress goes to stderr. stdout ends with the\n"
 	     "terminal event. A run that fails is exit status 1. With --detach only the run id is\n"
 	     "printed: the daemon of the node executes the run, or this process if there is none.",
      .examples = "demonctl run examples/rituals/echo.yaml\n"
 		 "demonctl run deploy.yaml --input '{\"version\":\"1.2\"}' --param region=eu\n"
-		 "demonctl run deploy.yaml --run-id deploy-1 --save out --json",
+		 "demonctl run deploy.yaml --run-id deploy-1 --save out --json\n"
+		 "demonctl run deploy@1.2",
      .options = run_options,
      .run = demon_command_run,
      .min_words = 1,
@@ -181,6 +238,10 @@ const struct demon_command demon_commands[] = {
      .run = demon_command_validate,
      .min_words = 1,
      .max_words = DEMON_ANY_WORDS},
+    {.name = "rituals",
+     .summary = "rituals by name",
+     .arguments = "",
+     .subcommands = rituals_commands},
     {.name = "runs", .summary = "look at runs", .arguments = "", .subcommands = runs_commands},
     {.name = "events",
      .summary = "look at the log",

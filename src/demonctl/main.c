@@ -38,6 +38,8 @@ enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_er
 	struct demon_options options = {.create = create};
 	enum demon_rc rc;
 
+	if (ctl->store)
+		return DEMON_OK;
 	if (!s->db.value) {
 		demon_ctl_hint(ctl, "name one with --db FILE, or set DEMON_DB or DEMON_HOME");
 		return demon_err_set(err, DEMON_USAGE, "no database: HOME is not set");

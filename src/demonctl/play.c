@@ -222,8 +222,15 @@ enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
 	return rc;
 }
 
-enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *path,
+enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *word,
 			      struct demon_definition **ret_definition, struct demon_err *err)
+{
+	return demon_play_is_file(word) ? demon_play_load_file(ctl, word, ret_definition, err)
+					: demon_play_load_named(ctl, word, ret_definition, err);
+}
+
+enum demon_rc demon_play_load_file(struct demon_ctl *ctl, const char *path,
+				   struct demon_definition **ret_definition, struct demon_err *err)
 {
 	struct demon_problems problems = {0};
 	demon_cleanup(demon_definition_free_p) struct demon_definition *definition = NULL;

@@ -23,10 +23,24 @@ struct demon_play {
 enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
 			 struct demon_err *err) demon_must_check;
 
+/** True when @p word names a file: it has a '/', ends in .yaml, .yml or .json, or there is one. */
+bool demon_play_is_file(const char *word);
+
 /**
- * Loads a definition. The first problem is in @p err; a hint says how to see the others.
+ * Loads a definition from a file. The first problem is in @p err; a hint says how to see the
+ * others.
  */
-enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *path,
+enum demon_rc demon_play_load_file(struct demon_ctl *ctl, const char *path,
+				   struct demon_definition **ret_definition, struct demon_err *err)
+    demon_must_check;
+
+/** Loads the registered ritual that @p name means: NAME or NAME@VERSION. Opens the store. */
+enum demon_rc demon_play_load_named(struct demon_ctl *ctl, const char *name,
+				    struct demon_definition **ret_definition, struct demon_err *err)
+    demon_must_check;
+
+/** Loads what @p word names: a file, or else a registered ritual. */
+enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *word,
 			      struct demon_definition **ret_definition, struct demon_err *err)
     demon_must_check;
 

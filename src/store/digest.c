@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIRST_LINE "demon-digest 1\n"
+#define FIRST_LINE "demon-digest 2\n"
 
 /* The last event of each chain, in the order of the digest's lines. */
 DEMON_SQL_SCAN(sql_heads, "log_chains has a row a chain, not an event",
@@ -150,15 +150,16 @@ static void take_word(const char **at, char *out, size_t size)
 static void write_heads(struct demon_jw *w, const char *lines)
 {
 	struct demon_jw heads = demon_jw_object(w, "heads");
+	char names[2][66 * 3]; /* a key is borrowed until the next one is written */
 
-	while (*lines) {
+	for (unsigned turn = 0; *lines; turn ^= 1) {
 		char words[6][66]; /* head, origin, epoch, stream, sequence, hash */
-		char name[66 * 3];
+		char *name = names[turn];
 		struct demon_jw head;
 
 		for (size_t i = 0; i < 6; i++)
 			take_word(&lines, words[i], sizeof(words[i]));
-		(void)snprintf(name, sizeof(name), "%s/%s/%s", words[1], words[2], words[3]);
+		(void)snprintf(name, sizeof(names[0]), "%s/%s/%s", words[1], words[2], words[3]);
 		head = demon_jw_object(&heads, name);
 		demon_jw_str(&head, "hash", words[5]);
 		demon_jw_i64(&head, "sequence", strtoll(words[4], NULL, 10));

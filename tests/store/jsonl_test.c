@@ -215,9 +215,9 @@ static void what_stands_before_a_refused_group_stays(void **state)
 	hash[10] = hash[10] == '0' ? '1' : '0';
 	assert_rc(import(f, copy, f->lines.len, &added), DEMON_CORRUPT, &f->err);
 	free(copy);
-	assert_contains(f->err.msg, "line 7: event ritual");
-	assert_int_equal(added, 6);
-	assert_int_equal(export(f), 6);
+	assert_contains(f->err.msg, "line 8: event ritual");
+	assert_int_equal(added, 7);
+	assert_int_equal(export(f), 7);
 }
 
 static void a_gap_a_torn_group_and_a_missing_cause_are_told(void **state)
