@@ -307,6 +307,8 @@ static enum demon_rc no_such(struct demon_ctl *ctl, const char *word, struct dem
 	for (size_t i = 0; i < names.count; i++)
 		free(names.of[i]);
 	*ctl->hint = '\0';
+	if (names.count)
+		demon_ctl_hint(ctl, "'demonctl rituals list' has the names");
 	return DEMON_NOTFOUND;
 }
 

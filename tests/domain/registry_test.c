@@ -4,6 +4,7 @@
 #include "domain/ritual/registry.h"
 #include "store/jsonl.h"
 #include "store/store.h"
+#include "store/write.h"
 #include "support/runs.h"
 
 #include <stdio.h>
@@ -300,6 +301,86 @@ static void a_run_that_waits_keeps_the_definition_it_was_started_with(void **sta
 	assert_means(f, "deploy", f->two);
 }
 
+/* Appends what a careless or hostile node could write. */
+static enum demon_rc write_raw(struct demon_write *w, void *ctx, struct demon_err *err)
+{
+	const char *payload = ctx;
+	const struct demon_record record = {.type = "ritual.registered:v1",
+					    .tenant_id = "default",
+					    .ritual_id = "deploy",
+					    .payload = payload,
+					    .payload_len = strlen(payload)};
+	const struct demon_group group = {
+	    .stream = DEMON_STREAM_RITUAL, .ts = 1000, .records = &record, .count = 1};
+
+	return demon_write_append(w, &group, NULL, err);
+}
+
+/* @p digest is what the event says of its definition; NULL: nothing. */
+static enum demon_rc raw(struct fixture *f, const char *digest, const char *members)
+{
+	DEMON_BUF(payload, 0);
+
+	demon_buf_fmt(&payload, "{%s%s%s\"event\":\"ritual.registered:v1\",%s",
+		      digest ? "\"definitionDigest\":\"" : "", digest ? digest : "",
+		      digest ? "\"," : "", members);
+	demon_buf_str(&payload, "\"ts\":\"1970-01-01T00:00:01.000Z\",\"version\":\"9\"}");
+	return demon_store_write(f->store, write_raw, payload.data, &f->err);
+}
+
+static void a_digest_that_is_not_that_of_the_definition_has_no_say(void **state)
+{
+	struct fixture *f = *state;
+	char digest[2 * DEMON_HASH_LEN + 1];
+	struct demon_definition *found;
+	DEMON_BUF(spec, 0);
+
+	(void)put(f, f->store, f->one);
+	demon_hex(f->one->digest, DEMON_HASH_LEN, digest);
+	assert_ok(raw(f, digest, "\"notation\":\"seed\",\"spec\":{\"id\":\"x\"},"), &f->err);
+	assert_rc(demon_ritual_find(f->store, NULL, "deploy", &found, &f->err), DEMON_INVALID,
+		  &f->err);
+	assert_contains(f->err.msg, "ritual 'deploy'");
+	assert_means(f, "deploy@1.0", f->one);
+	assert_ok(demon_ritual_spec(f->store, f->one->digest, &spec, &f->err), &f->err);
+	assert_string_equal(spec.data, f->one->canonical);
+}
+
+static void a_definition_of_another_ritual_is_not_run(void **state)
+{
+	struct fixture *f = *state;
+	struct demon_definition *other =
+	    run_definition("{'id':'backup','version':'9','states':[" ECHO("A", "x", "true") "]}");
+	struct demon_definition *found;
+	DEMON_BUF(members, 0);
+
+	demon_buf_fmt(&members, "\"notation\":\"seed\",\"spec\":%s,", other->canonical);
+	demon_definition_free(other);
+	assert_ok(raw(f, NULL, members.data), &f->err);
+	assert_rc(demon_ritual_find(f->store, NULL, "deploy", &found, &f->err), DEMON_INVALID,
+		  &f->err);
+	assert_contains(f->err.msg, "is one of ritual 'backup'");
+}
+
+static void an_event_without_what_a_row_needs_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const cases[][2] = {
+	    {"", "'notation'"},
+	    {"\"notation\":\"seed\",", "'spec'"},
+	    {"\"notation\":\"seed\",\"spec\":[],", "'spec'"},
+	    {"\"notation\":1,\"spec\":{},", "'notation'"},
+	    {"\"notation\":\"seed\",\"spec\":{},\"title\":7,", "'title'"},
+	};
+
+	for (size_t i = 0; i < demon_count(cases); i++) {
+		assert_rc(raw(f, NULL, cases[i][0]), DEMON_CORRUPT, &f->err);
+		assert_contains(f->err.msg, cases[i][1]);
+	}
+	assert_int_equal(last_seq(f, f->store), 0);
+	assert_list(f, NULL, NULL, 0, "");
+}
+
 /* The log of a node as lines, and how many of them were handed out. */
 struct lines {
 	char *text;
@@ -520,6 +601,9 @@ int main(void)
 	    REGISTRY_TEST(names_are_listed_in_order_page_by_page_and_by_tenant),
 	    REGISTRY_TEST(what_is_no_id_or_too_large_is_refused),
 	    REGISTRY_TEST(a_run_that_waits_keeps_the_definition_it_was_started_with),
+	    REGISTRY_TEST(a_digest_that_is_not_that_of_the_definition_has_no_say),
+	    REGISTRY_TEST(a_definition_of_another_ritual_is_not_run),
+	    REGISTRY_TEST(an_event_without_what_a_row_needs_is_refused),
 	    REGISTRY_TEST(of_one_instant_the_greater_origin_holds),
 	    REGISTRY_TEST(the_order_of_arrival_changes_nothing),
 	};

@@ -234,6 +234,52 @@ static void a_payload_that_is_not_canonical_is_refused(void **state)
 	assert_int_equal(last_seq(f), 0);
 }
 
+/* A group of one, about what the record says. */
+static enum demon_rc append_job(struct demon_write *w, void *ctx, struct demon_err *err)
+{
+	const struct demon_record *record = ctx;
+	struct demon_record with = *record;
+	struct demon_group group = {DEMON_STREAM_RITUAL, 1000, &with, 1, NULL, 0};
+
+	with.type = "test.noted:v1";
+	with.tenant_id = "default";
+	with.payload = "{\"event\":\"test.noted:v1\",\"ts\":\"1970-01-01T00:00:01.000Z\"}";
+	with.payload_len = strlen(with.payload);
+	return demon_write_append(w, &group, NULL, err);
+}
+
+static void an_event_may_be_about_a_ritual_and_none_of_its_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct demon_record ritual = {.ritual_id = "notes"};
+	struct demon_record gate = {.ritual_id = "notes", .gate_id = "g"};
+	struct demon_record nothing = {.run_id = "r-1"};
+	struct demon_filter filter = {.after_seq = 1};
+	struct demon_verified verified;
+	struct demon_reader *reader;
+	const struct demon_event *ev;
+
+	assert_rc(demon_store_write(f->store, append_job, &gate, &f->err), DEMON_INVALID, &f->err);
+	assert_contains(f->err.msg, "needs a run id");
+	assert_rc(demon_store_write(f->store, append_job, &nothing, &f->err), DEMON_INVALID,
+		  &f->err);
+	assert_contains(f->err.msg, "needs a ritual id");
+	assert_ok(note(f->store, "r-1", "x", NULL, &f->err), &f->err);
+	assert_ok(demon_store_write(f->store, append_job, &ritual, &f->err), &f->err);
+	assert_ok(note(f->store, "r-1", "x", NULL, &f->err), &f->err);
+	assert_ok(demon_reader_open(f->store, &filter, &reader, &f->err), &f->err);
+	assert_ok(demon_reader_next(reader, 0, &ev, &f->err), &f->err);
+	assert_string_equal(ev->subject, "demon.ritual.v1.default.notes.events");
+	assert_null(ev->run_id);
+	assert_false(ev->has_run_origin);
+	assert_ok(demon_reader_next(reader, 0, &ev, &f->err), &f->err);
+	assert_string_equal(ev->run_id, "r-1");
+	assert_true(ev->has_run_origin);
+	demon_reader_close(reader);
+	assert_ok(demon_verify(f->store, &verified, &f->err), &f->err);
+	assert_int_equal(verified.events, 3);
+}
+
 /* group commit ---------------------------------------------------------------------------- */
 
 #define THREADS 8
@@ -588,6 +634,7 @@ int main(void)
 	    T(a_group_about_several_runs_is_whole),
 	    T(bad_ids_are_refused_with_their_reason),
 	    T(a_payload_that_is_not_canonical_is_refused),
+	    T(an_event_may_be_about_a_ritual_and_none_of_its_runs),
 	    T(callers_share_commits_and_failures_stay_alone),
 	    T(repeatable_jobs_fail_as_alone_as_others),
 	    T(both_kinds_of_jobs_share_commits),

@@ -64,7 +64,8 @@ enum demon_rc demon_ritual_get(struct demon_store *store, const char *tenant_id,
     demon_must_check;
 
 /** Loads the definition that @p name means, as demon_ritual_get(). *ret_definition is new
- * (demon_definition_free). */
+ * (demon_definition_free). DEMON_INVALID, DEMON_TOOBIG: what another node wrote is no definition of
+ * that ritual. */
 enum demon_rc demon_ritual_find(struct demon_store *store, const char *tenant_id, const char *name,
 				struct demon_definition **ret_definition, struct demon_err *err)
     demon_must_check;

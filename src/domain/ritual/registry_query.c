@@ -95,14 +95,21 @@ enum demon_rc demon_ritual_find(struct demon_store *store, const char *tenant_id
 				struct demon_definition **ret_definition, struct demon_err *err)
 {
 	unsigned char digest[DEMON_HASH_LEN];
+	demon_cleanup(demon_definition_free_p) struct demon_definition *definition = NULL;
+	size_t len = strcspn(name, "@");
 	DEMON_BUF(spec, 0);
 	enum demon_rc rc;
 
 	if ((rc = demon_ritual_get(store, tenant_id, name, keep_digest, digest, err)) ||
 	    (rc = demon_ritual_spec(store, digest, &spec, err)))
 		return rc;
-	if (demon_definition_from_spec(spec.data, spec.len, ret_definition, err))
+	if (demon_definition_from_spec(spec.data, spec.len, &definition, err))
 		return demon_err_wrap(err, "ritual '%.150s'", name);
+	if (strlen(definition->ritual_id) != len || memcmp(definition->ritual_id, name, len) != 0)
+		return demon_err_set(err, DEMON_INVALID,
+				     "ritual '%.150s': its definition is one of ritual '%s'", name,
+				     definition->ritual_id);
+	*ret_definition = demon_take(definition);
 	return DEMON_OK;
 }
 
