@@ -157,7 +157,7 @@ static struct taken *next_work(struct demon_workers *w)
 	int why = 0;
 
 	w->idle++;
-	while (!atomic_load(&w->stop) && !(t = first_queued(w)) && why != ETIMEDOUT)
+	while (!atomic_load(&w->stop) && !first_queued(w) && why != ETIMEDOUT)
 		why = pthread_cond_timedwait(&w->work, &w->lock, &until);
 	w->idle--;
 	if (atomic_load(&w->stop) || !(t = first_queued(w)))

@@ -25,9 +25,9 @@ static enum demon_rc fill(void *library, const char *file, struct demon_libcurl 
 {
 	const char *missing = NULL;
 
-#define FIND(member, function)                                         \
-	if (!missing && !find(library, #function, (void *)&t->member)) \
-		missing = #function;
+#define FIND(member, function)                                           \
+	if (!find(library, #function, (void *)&t->member) || !t->member) \
+		missing = missing ? missing : #function;
 	DEMON_LIBCURL_LIST(FIND)
 #undef FIND
 	if (missing)

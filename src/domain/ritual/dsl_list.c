@@ -111,7 +111,7 @@ static void load_tasks(struct demon_dsl *d, struct demon_value list, const char 
 	size_t count = json_array_size(list.json);
 
 	for (size_t i = 0; i < count; i++) {
-		struct demon_value task;
+		struct demon_value task = {NULL, NULL};
 		const char *name = "";
 
 		if (!only_member(d, demon_value_at(list, i), &name, &task))

@@ -73,12 +73,11 @@ enum demon_rc demon_exec_check(const struct demon_schema *schema, const json_t *
 			       const char *what, struct demon_run_error *error,
 			       struct demon_err *err) demon_must_check;
 
-/** The task's output made of what came out of it, and the context: members `value` and `context`
- * of @p payload. @p raw: what came out; @p data: the task's input. */
-enum demon_rc demon_exec_output(struct demon_exec *x, const struct demon_task *task,
-				const json_t *raw, const json_t *data, json_t *payload,
-				struct demon_run_error *error, struct demon_err *err)
-    demon_must_check;
+/** The output of @p raw->task made of what came out of it (`dot`; `input` is the task's), and the
+ * context: members `value` and `context` of @p payload. */
+enum demon_rc demon_exec_output(struct demon_exec *x, const struct demon_scope *raw,
+				json_t *payload, struct demon_run_error *error,
+				struct demon_err *err) demon_must_check;
 
 /* run_task */
 

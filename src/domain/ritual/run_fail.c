@@ -95,9 +95,7 @@ static enum demon_rc wants(struct demon_exec *x, const struct demon_frame *f,
 	if (!rc && *ret && except->json)
 		rc = demon_exec_condition(x, except, &scope, &excepted, &error, err);
 	/* who cannot say that it catches does not */
-	if (rc == DEMON_FAILED)
-		*ret = false;
-	else if (!rc && excepted)
+	if (rc == DEMON_FAILED || excepted)
 		*ret = false;
 	return rc == DEMON_FAILED ? DEMON_OK : rc;
 }

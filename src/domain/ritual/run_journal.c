@@ -99,7 +99,7 @@ enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *typ
 
 	if (!payload || (j->count == j->size && !grow(j)))
 		return demon_err_set(err, DEMON_NOMEM, "no memory for an event");
-	if ((rc = demon_json_canonical(payload, &text, err)) || (rc = demon_buf_rc(&text, err)))
+	if (demon_json_canonical(payload, &text, err) || demon_buf_rc(&text, err))
 		return demon_err_wrap(err, "event %s", type);
 	if (!demon_json_is_canonical(text.data, text.len, &demon_json_payload_limits))
 		return demon_err_set(err, DEMON_INVALID, "event %s: nested deeper than %u levels",

@@ -239,6 +239,7 @@ static enum demon_rc complete(struct demon_exec *x, const json_t *envelope, cons
 			      struct demon_err *err)
 {
 	const struct demon_leaf *leaf = &x->machine->leaf;
+	const struct demon_scope out = {.dot = raw, .input = leaf->data, .task = leaf->task};
 	const json_t *data = json_object_get(json_object_get(envelope, "result"), "data");
 	json_auto_t *payload = demon_exec_step(x, "step.completed:v1", leaf->task, leaf->step_id);
 	enum demon_rc rc;
@@ -248,7 +249,7 @@ static enum demon_rc complete(struct demon_exec *x, const json_t *envelope, cons
 	    (envelope &&
 	     !demon_run_event_set(payload, "output", json_incref(demon_json_iterable(envelope)))))
 		return no_memory(err);
-	if ((rc = demon_exec_output(x, leaf->task, raw, leaf->data, payload, error, err)))
+	if ((rc = demon_exec_output(x, &out, payload, error, err)))
 		return rc;
 	if (envelope && raw != data && !json_object_get(payload, "value") &&
 	    !demon_run_event_set(payload, "value", json_incref(demon_json_iterable(raw))))

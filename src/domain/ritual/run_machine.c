@@ -260,14 +260,14 @@ static enum demon_rc step_started(struct demon_machine *m, const char *type, con
 				  struct demon_err *err)
 {
 	int64_t id = json_integer_value(json_object_get(payload, "stepId"));
-	const struct demon_task *task;
+	const struct demon_task *task = NULL;
 	enum demon_rc rc;
 
 	if (m->control == DEMON_AT_LEAF && id == m->leaf.step_id) {
 		m->leaf.attempt = json_integer_value(json_object_get(payload, "attempt"));
 		return DEMON_OK;
 	}
-	if ((rc = next_task(m, type, payload, &task, err)))
+	if ((rc = next_task(m, type, payload, &task, err)) || !task)
 		return rc;
 	if (!is_leaf(task))
 		return start_composite(m, task, payload, err);
@@ -340,10 +340,10 @@ static enum demon_rc remember_undo(struct demon_machine *m, const struct demon_t
 static enum demon_rc step_evaluated(struct demon_machine *m, const char *type,
 				    const json_t *payload, struct demon_err *err)
 {
-	const struct demon_task *task;
+	const struct demon_task *task = NULL;
 	enum demon_rc rc;
 
-	if ((rc = next_task(m, type, payload, &task, err)))
+	if ((rc = next_task(m, type, payload, &task, err)) || !task)
 		return rc;
 	if (task->kind == DEMON_TASK_TIMER && (rc = remember_timer(m, task, payload, err)))
 		return rc;
@@ -356,10 +356,10 @@ static enum demon_rc step_evaluated(struct demon_machine *m, const char *type,
 static enum demon_rc step_skipped(struct demon_machine *m, const char *type, const json_t *payload,
 				  struct demon_err *err)
 {
-	const struct demon_task *task;
+	const struct demon_task *task = NULL;
 	enum demon_rc rc;
 
-	if ((rc = next_task(m, type, payload, &task, err)))
+	if ((rc = next_task(m, type, payload, &task, err)) || !task)
 		return rc;
 	/* what is passed over leads nowhere: the one behind it is next */
 	if (m->control != DEMON_AT_START)

@@ -65,12 +65,13 @@ static enum demon_rc evaluated(struct demon_exec *x, const struct demon_entry *e
 			       const char *next, struct demon_run_error *error,
 			       struct demon_err *err)
 {
+	const struct demon_scope out = {.dot = raw, .input = e->data, .task = e->task};
 	json_auto_t *payload = demon_exec_new_step(x, "step.evaluated:v1", e->task);
 	enum demon_rc rc;
 
 	if (!payload || (next && !demon_run_event_set(payload, "next", json_string(next))))
 		return no_memory(err);
-	if ((rc = demon_exec_output(x, e->task, raw, e->data, payload, error, err)))
+	if ((rc = demon_exec_output(x, &out, payload, error, err)))
 		return rc;
 	if (raw != x->machine->value && !json_object_get(payload, "value") &&
 	    !demon_run_event_set(payload, "value", json_incref(demon_json_iterable(raw))))
@@ -278,7 +279,7 @@ static enum demon_rc enter_for(struct demon_exec *x, const struct demon_entry *e
 	struct demon_scope scope = {.dot = e->data, .input = e->data, .task = e->task};
 	json_auto_t *items = NULL;
 	size_t at = 0;
-	json_t *part;
+	json_t *part = NULL;
 	int64_t step_id;
 	enum demon_rc rc;
 
@@ -435,12 +436,13 @@ static enum demon_rc complete(struct demon_exec *x, struct demon_run_error *erro
 {
 	struct demon_machine *m = x->machine;
 	const struct demon_frame *f = demon_machine_top(m);
+	const struct demon_scope out = {.dot = m->value, .input = f->data, .task = f->task};
 	json_auto_t *payload = demon_exec_step(x, "step.completed:v1", f->task, f->step_id);
 	enum demon_rc rc;
 
 	if (!payload || !demon_run_event_set(payload, "attempt", json_integer(1)))
 		return no_memory(err);
-	if ((rc = demon_exec_output(x, f->task, m->value, f->data, payload, error, err)))
+	if ((rc = demon_exec_output(x, &out, payload, error, err)))
 		return rc;
 	return demon_run_journal_add(&x->journal, "step.completed:v1", demon_take(payload), err);
 }

@@ -240,18 +240,20 @@ enum demon_rc demon_exec_check(const struct demon_schema *schema, const json_t *
 				   "Does not hold to its schema", err, "%s: %s", what, why.msg);
 }
 
-enum demon_rc demon_exec_output(struct demon_exec *x, const struct demon_task *task,
-				const json_t *raw, const json_t *data, json_t *payload,
-				struct demon_run_error *error, struct demon_err *err)
+enum demon_rc demon_exec_output(struct demon_exec *x, const struct demon_scope *raw,
+				json_t *payload, struct demon_run_error *error,
+				struct demon_err *err)
 {
-	struct demon_scope scope = {.dot = raw, .input = data, .output = raw, .task = task};
+	const struct demon_task *task = raw->task;
+	struct demon_scope scope = *raw;
 	json_auto_t *value = NULL;
 	json_auto_t *context = NULL;
 	enum demon_rc rc;
 
+	scope.output = raw->dot;
 	if ((rc = demon_exec_value(x, &task->output_as, &scope, &value, error, err)))
 		return rc;
-	scope.dot = scope.output = value ? value : raw;
+	scope.dot = scope.output = value ? value : raw->dot;
 	if ((rc = demon_exec_check(task->output_schema, scope.dot, "output", error, err)) ||
 	    (rc = demon_exec_value(x, &task->export_as, &scope, &context, error, err)))
 		return rc;
