@@ -51,7 +51,7 @@ static enum demon_rc register_one(struct demon_ctl *ctl, const char *path, const
 		return rc;
 	if ((rc = demon_ctl_open(ctl, true, err)))
 		return rc;
-	if ((rc = demon_ritual_register(ctl->store, definition, &options, &new, err)))
+	if (demon_ritual_register(ctl->store, definition, &options, &new, err))
 		return demon_err_wrap(err, "%s", path);
 	demon_hex(definition->digest, sizeof(definition->digest), digest);
 	if (ctl->settings.json)

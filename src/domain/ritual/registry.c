@@ -57,7 +57,7 @@ static enum demon_rc submit(struct demon_store *store, struct change *c, demon_t
 	    .stream = DEMON_STREAM_RITUAL, .ts = ts, .records = &c->record, .count = 1};
 	enum demon_rc rc;
 
-	if ((rc = demon_buf_rc(payload, err)))
+	if (demon_buf_rc(payload, err))
 		return demon_err_wrap(err, "the definition");
 	if ((rc = demon_id_check("tenant", c->record.tenant_id, err)) ||
 	    (rc = demon_id_check("ritual", c->record.ritual_id, err)))
