@@ -1,11 +1,10 @@
 #include "exec_calls.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEARD_MAX ((size_t)1024 * 1024)
@@ -114,7 +113,7 @@ static bool canceled(void *ctx)
 	struct exec_calls *f = ctx;
 
 	f->asked++;
-	if (f->cancel_file && access(f->cancel_file, F_OK) == 0)
+	if (f->cancel_word && f->heard.len && strstr(f->heard.data, f->cancel_word))
 		return true;
 	return f->cancel_at && f->asked >= f->cancel_at;
 }
@@ -215,15 +214,24 @@ pid_t exec_pid(const struct exec_calls *f, const char *file)
 	return pid;
 }
 
-/* Whether a process lives: there, and no zombie. */
-static bool is_alive(long pid)
+void exec_await(const struct exec_calls *f, const char *file)
+{
+	struct stat st;
+
+	for (int i = 0; stat(test_path(f->dir, file), &st) != 0 || st.st_size == 0; i++) {
+		assert_true(i < 3000);
+		(void)poll(NULL, 0, 10);
+	}
+}
+
+bool exec_is_alive(pid_t pid)
 {
 	char path[64];
 	char text[512] = "";
 	const char *state;
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
@@ -261,7 +269,8 @@ void exec_nothing_left(const struct exec_calls *f, pid_t pid)
 	while ((entry = readdir(dir))) {
 		long n = strtol(entry->d_name, NULL, 10);
 
-		if (n > 0 && n != getpid() && is_alive(n) && (n == pid || has_key(f, n))) {
+		if (n > 0 && n != getpid() && exec_is_alive((pid_t)n) &&
+		    (n == pid || has_key(f, n))) {
 			(void)closedir(dir);
 			fail_msg("process %ld was left behind", n);
 		}

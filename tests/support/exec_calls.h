@@ -30,7 +30,7 @@ struct exec_calls {
 	char key[65];            /* of the step; every fixture has its own */
 	unsigned asked;          /* how often the call asked whether it is canceled */
 	unsigned cancel_at;      /* it is, the n-th time; 0: never */
-	const char *cancel_file; /* it is, as soon as this file is there; NULL: never */
+	const char *cancel_word; /* it is, as soon as this was heard; NULL: never */
 	struct demon_err err;
 };
 
@@ -67,6 +67,12 @@ void exec_failure(const struct exec_calls *f, const char *code, const char *mess
 
 /** The number that a program has written to a file of the test's folder. */
 pid_t exec_pid(const struct exec_calls *f, const char *file);
+
+/** Whether a process lives: there, and no zombie. */
+bool exec_is_alive(pid_t pid);
+
+/** Waits until a program has written a file of the test's folder, at most half a minute. */
+void exec_await(const struct exec_calls *f, const char *file);
 
 /** Fails when a process is alive that has the step's key in its environment, or @p pid (0: none).
  */

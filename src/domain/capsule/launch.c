@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define VARIABLE_MAX ((size_t)128 * 1024) /* Linux: one string of an environment, with its NUL */
+#define MARK         "DEMON_IDEMPOTENCY_KEY"
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
 bool demon_launch_is_name(const char *text)
@@ -47,20 +48,28 @@ static void set_variable(struct demon_launch *l, const char *name, const char *v
 	l->variables++;
 }
 
-/* What is passed on of this process's own environment, unless the step sets it. */
-static void pass_on(struct demon_launch *l, const json_t *set)
+/* Passes a variable of this process's own environment on, unless it is set already. */
+static void pass_on(struct demon_launch *l, const json_t *set, const char *name)
+{
+	size_t n = strlen(name);
+	char **v = environ;
+
+	while (v && *v && !(strncmp(*v, name, n) == 0 && (*v)[n] == '='))
+		v++;
+	if (v && *v && !json_object_get(set, name) && !get_variable(l, name))
+		set_variable(l, name, *v + n + 1);
+}
+
+static void pass_all(struct demon_launch *l, const json_t *with)
 {
 	static const char *const names[] = {"PATH", "HOME", "LANG", "TZ"};
+	const json_t *set = json_object_get(with, "env");
+	const json_t *more = json_object_get(with, "passEnv");
 
-	for (size_t i = 0; i < demon_count(names); i++) {
-		size_t n = strlen(names[i]);
-		char **v = environ;
-
-		while (v && *v && !(strncmp(*v, names[i], n) == 0 && (*v)[n] == '='))
-			v++;
-		if (v && *v && !json_object_get(set, names[i]))
-			set_variable(l, names[i], *v + n + 1);
-	}
+	for (size_t i = 0; i < demon_count(names); i++)
+		pass_on(l, set, names[i]);
+	for (size_t i = 0; i < json_array_size(more); i++)
+		pass_on(l, set, json_string_value(json_array_get(more, i)));
 	if (!json_object_get(set, "PATH") && !get_variable(l, "PATH"))
 		set_variable(l, "PATH", DEFAULT_PATH);
 }
@@ -125,14 +134,14 @@ static enum demon_rc make_env(struct demon_launch *l, const struct demon_call *c
 	if ((rc = demon_buf_rc(&input, err)))
 		return rc;
 	(void)snprintf(attempt, sizeof(attempt), "%u", call->attempt);
-	pass_on(l, set);
+	pass_all(l, call->with);
 	json_object_foreach(set, name, value) set_variable(l, name, json_string_value(value));
 	set_variable(l, "DEMON_TENANT", call->tenant_id);
 	set_variable(l, "DEMON_RITUAL", call->ritual_id);
 	set_variable(l, "DEMON_RUN_ID", call->run_id);
 	set_variable(l, "DEMON_STEP", call->step_name);
 	set_variable(l, "DEMON_ATTEMPT", attempt);
-	set_variable(l, "DEMON_IDEMPOTENCY_KEY", call->idempotency_key);
+	set_variable(l, MARK, call->idempotency_key);
 	set_variable(l, "DEMON_INPUT", input.data);
 	add_params(l, call->input);
 	if ((rc = demon_buf_rc(&l->env, err)))
@@ -140,8 +149,11 @@ static enum demon_rc make_env(struct demon_launch *l, const struct demon_call *c
 	l->envp = demon_calloc(l->variables + 1, sizeof(*l->envp));
 	if (!l->envp)
 		return demon_err_set(err, DEMON_NOMEM, "environment: out of memory");
-	for (size_t i = 0, at = 0; i < l->variables; i++, at += strlen(l->env.data + at) + 1)
+	for (size_t i = 0, at = 0; i < l->variables; i++, at += strlen(l->env.data + at) + 1) {
 		l->envp[i] = l->env.data + at;
+		if (strncmp(l->envp[i], MARK "=", sizeof(MARK)) == 0)
+			l->mark = l->envp[i];
+	}
 	return DEMON_OK;
 }
 

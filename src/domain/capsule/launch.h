@@ -1,8 +1,9 @@
 /*
  * What a program is started with: its arguments, the environment that is made for it, its file.
  *
- * The environment is PATH, HOME, LANG and TZ of this process (no other file of the libraries reads
- * environ), the step's `env`, and DEMON_* variables. docs/rituals.md describes them.
+ * The environment is PATH, HOME, LANG, TZ and what `passEnv` names of this process (no other file
+ * of the libraries reads environ), the step's `env`, and DEMON_* variables. docs/rituals.md
+ * describes them.
  */
 #ifndef DEMON_LAUNCH_H
 #define DEMON_LAUNCH_H
@@ -15,6 +16,7 @@ struct demon_launch {
 	struct demon_buf env; /* "NAME=VALUE" and a NUL, one after the other */
 	char **envp;          /* owned; into env */
 	size_t variables;
+	const char *mark;                /* the one of envp that no other step has */
 	char *program;                   /* owned; a path */
 	char reason[256];                /* why it cannot be started; empty: it can */
 	struct demon_envelope *envelope; /* borrowed; told about variables that were left out */

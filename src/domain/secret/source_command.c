@@ -95,7 +95,8 @@ static enum demon_rc judge(const char *name, const struct demon_process_result *
 				     name, r->code);
 	case DEMON_PROCESS_EXITED:
 		break;
-	default: /* ends that this does not know are no answer */
+	case DEMON_PROCESS_LIMITED:
+	case DEMON_PROCESS_CANCELED:
 		return demon_err_set(err, DEMON_INVALID, "command '%s' did not end by itself",
 				     name);
 	}
@@ -129,7 +130,7 @@ enum demon_rc demon_secret_from_command(const char *const *command, const char *
 	demon_auto_free char **argv = copy_list(command, 2, NULL);
 	demon_auto_free char **envp = copy_list(variables, 0, "SECRET_");
 	demon_auto_free char *program = NULL;
-	struct demon_process_plan plan = {.timeout_ms = COMMAND_MS};
+	struct demon_process_plan plan = {.keep = DEMON_SECRET_MAX, .timeout_ms = COMMAND_MS};
 	size_t n = 0;
 	enum demon_rc rc;
 

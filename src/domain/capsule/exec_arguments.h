@@ -1,0 +1,29 @@
+/*
+ * Arguments of the exec capsule: how they are checked and read.
+ */
+#ifndef DEMON_EXEC_ARGUMENTS_H
+#define DEMON_EXEC_ARGUMENTS_H
+
+#include "arguments.h"
+#include "process.h"
+
+#define DEMON_EXEC_LIMITS     6
+#define DEMON_EXEC_OUTPUT     ((size_t)64 * 1024)  /* bytes of each output, unless the step says */
+#define DEMON_EXEC_OUTPUT_MAX ((size_t)180 * 1024) /* of its JSON string in the envelope, too */
+
+void demon_exec_check(const json_t *with, demon_argument_problem_fn *report, void *ctx);
+
+/** What a step wants beside its program. */
+struct demon_exec_options {
+	struct demon_process_limit limits[DEMON_EXEC_LIMITS];
+	size_t limit_count;
+	size_t keep;        /* bytes of each output */
+	int64_t timeout_ms; /* default one hour */
+	bool awaited;
+	bool any_status; /* every exit status is a success */
+};
+
+/** Reads arguments that hold to the check. */
+struct demon_exec_options demon_exec_options_of(const json_t *with);
+
+#endif
