@@ -21,7 +21,7 @@ static const struct {
 	json_int_t least;
 	json_int_t most;
 } limits[] = {
-    {"cpuSeconds", RLIMIT_CPU, 1, 30 * 24 * 3600},
+    {"cpuSeconds", RLIMIT_CPU, 1, (json_int_t)30 * 24 * 3600},
     {"memoryBytes", RLIMIT_AS, 1, (json_int_t)1 << 46},
     {"fileBytes", RLIMIT_FSIZE, 1, (json_int_t)1 << 50},
     {"openFiles", RLIMIT_NOFILE, 1, 1 << 20},
