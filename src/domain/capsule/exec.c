@@ -37,7 +37,7 @@ static bool refuse_arguments(struct demon_envelope *e, const json_t *with)
 {
 	struct problem p = {.found = false};
 
-	demon_exec_check(with, note, &p);
+	demon_program_check(with, note, &p);
 	if (p.found)
 		demon_envelope_error(e, "EXEC_ARGUMENTS", p.text,
 				     json_pack("{s:s}", "pointer", p.pointer));
@@ -56,7 +56,7 @@ static void put_output(struct demon_envelope *e, json_t *object, const char *nam
 	DEMON_BUF(text, 0);
 	DEMON_BUF(counter, 0);
 	size_t used = demon_output_text(&text, o->bytes, o->len, o->total > o->len,
-					DEMON_EXEC_OUTPUT_MAX - CUT_MAX);
+					DEMON_PROGRAM_OUTPUT_MAX - CUT_MAX);
 
 	if (used < o->total) {
 		demon_buf_fmt(&text, "%s\u2026 [cut: %llu bytes]\n",
@@ -175,7 +175,7 @@ static void answer(struct demon_envelope *e, const char *program, bool any_statu
 }
 
 static struct demon_process_plan plan_of(const struct demon_launch *l,
-					 const struct demon_exec_options *o,
+					 const struct demon_program_options *o,
 					 const struct demon_call *call)
 {
 	const json_t *input = json_object_get(call->with, "stdin");
@@ -246,7 +246,7 @@ static enum demon_rc run(const struct demon_call *call, json_t **ret_envelope,
 	demon_cleanup(demon_envelope_done) struct demon_envelope e =
 	    demon_envelope_begin(call->env, "exec-capsule", "0.0.1");
 	demon_cleanup(demon_launch_done) struct demon_launch l = {.envelope = &e};
-	struct demon_exec_options options;
+	struct demon_program_options options;
 	struct demon_process_plan plan;
 	enum demon_rc rc;
 
@@ -254,7 +254,7 @@ static enum demon_rc run(const struct demon_call *call, json_t **ret_envelope,
 		return demon_envelope_end(&e, ret_envelope, err);
 	if ((rc = demon_launch_make(&l, call, err)))
 		return rc;
-	options = demon_exec_options_of(call->with);
+	options = demon_program_options_of(call->with);
 	plan = plan_of(&l, &options, call);
 	if (call->attempt > 1)
 		end_earlier(plan.mark);
@@ -267,4 +267,4 @@ static enum demon_rc run(const struct demon_call *call, json_t **ret_envelope,
 	return demon_envelope_end(&e, ret_envelope, err);
 }
 
-const struct demon_capsule demon_capsule_exec = {"exec", demon_exec_check, idempotent, run};
+const struct demon_capsule demon_capsule_exec = {"exec", demon_program_check, idempotent, run};

@@ -27,9 +27,9 @@ static const struct {
     {"openFiles", RLIMIT_NOFILE, 1, 1 << 20},
     {"processes", RLIMIT_NPROC, 1, 1 << 22},
     {"coreBytes", RLIMIT_CORE, 0, (json_int_t)1 << 50},
-    {"outputBytes", RLIMIT_NLIMITS, 1, (json_int_t)DEMON_EXEC_OUTPUT_MAX},
+    {"outputBytes", RLIMIT_NLIMITS, 1, (json_int_t)DEMON_PROGRAM_OUTPUT_MAX},
 };
-_Static_assert(demon_count(limits) == DEMON_EXEC_LIMITS + 1, "a place for each limit");
+_Static_assert(demon_count(limits) == DEMON_PROGRAM_LIMITS + 1, "a place for each limit");
 
 static bool has_nul(const json_t *text)
 {
@@ -215,7 +215,7 @@ static void check_unawaited(const struct demon_arguments *a)
 	}
 }
 
-void demon_exec_check(const json_t *with, demon_argument_problem_fn *report, void *ctx)
+void demon_program_check(const json_t *with, demon_argument_problem_fn *report, void *ctx)
 {
 	static const char *const flags[] = {"idempotent", "anyStatus", "await"};
 	const struct demon_arguments a = {with, report, ctx};
@@ -240,12 +240,12 @@ void demon_exec_check(const json_t *with, demon_argument_problem_fn *report, voi
 		check_unawaited(&a);
 }
 
-struct demon_exec_options demon_exec_options_of(const json_t *with)
+struct demon_program_options demon_program_options_of(const json_t *with)
 {
 	const json_t *timeout = json_object_get(with, "timeout");
 	const json_t *wanted = json_object_get(with, "limits");
-	struct demon_exec_options o = {
-	    .keep = DEMON_EXEC_OUTPUT,
+	struct demon_program_options o = {
+	    .keep = DEMON_PROGRAM_OUTPUT,
 	    .timeout_ms = TIMEOUT_MS,
 	    .awaited = !json_is_false(json_object_get(with, "await")),
 	    .any_status = json_is_true(json_object_get(with, "anyStatus")),

@@ -7,15 +7,16 @@
 #include "arguments.h"
 #include "process.h"
 
-#define DEMON_EXEC_LIMITS     6
-#define DEMON_EXEC_OUTPUT     ((size_t)64 * 1024)  /* bytes of each output, unless the step says */
-#define DEMON_EXEC_OUTPUT_MAX ((size_t)180 * 1024) /* of its JSON string in the envelope, too */
+#define DEMON_PROGRAM_LIMITS     6
+#define DEMON_PROGRAM_OUTPUT     ((size_t)64 * 1024) /* bytes of each output, unless the step says */
+#define DEMON_PROGRAM_OUTPUT_MAX ((size_t)180 * 1024) /* of its JSON string in the envelope, too \
+						       */
 
-void demon_exec_check(const json_t *with, demon_argument_problem_fn *report, void *ctx);
+void demon_program_check(const json_t *with, demon_argument_problem_fn *report, void *ctx);
 
 /** What a step wants beside its program. */
-struct demon_exec_options {
-	struct demon_process_limit limits[DEMON_EXEC_LIMITS];
+struct demon_program_options {
+	struct demon_process_limit limits[DEMON_PROGRAM_LIMITS];
 	size_t limit_count;
 	size_t keep;        /* bytes of each output */
 	int64_t timeout_ms; /* default one hour */
@@ -24,6 +25,6 @@ struct demon_exec_options {
 };
 
 /** Reads arguments that hold to the check. */
-struct demon_exec_options demon_exec_options_of(const json_t *with);
+struct demon_program_options demon_program_options_of(const json_t *with);
 
 #endif
