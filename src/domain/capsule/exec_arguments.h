@@ -8,9 +8,10 @@
 #include "process.h"
 
 #define DEMON_PROGRAM_LIMITS     6
-#define DEMON_PROGRAM_OUTPUT     ((size_t)64 * 1024) /* bytes of each output, unless the step says */
-#define DEMON_PROGRAM_OUTPUT_MAX ((size_t)180 * 1024) /* of its JSON string in the envelope, too \
-						       */
+/* bytes of each output that are kept, unless the step says otherwise; at most, and then also of its
+ * JSON string in the envelope */
+#define DEMON_PROGRAM_OUTPUT     ((size_t)64 * 1024)
+#define DEMON_PROGRAM_OUTPUT_MAX ((size_t)180 * 1024)
 
 void demon_program_check(const json_t *with, demon_argument_problem_fn *report, void *ctx);
 
