@@ -43,6 +43,9 @@ struct demon_term demon_dsl_condition(struct demon_dsl *d, struct demon_value ma
 /** A call's arguments, and where they name secrets. */
 struct demon_term demon_dsl_arguments(struct demon_dsl *d, struct demon_value v,
 				      const json_t **ret_secrets);
+/** The same for what arguments are made of later: where it names secrets it is always computed, so
+ * that they are marked. */
+struct demon_term demon_dsl_marked(struct demon_dsl *d, struct demon_value v);
 /** Whether any string in @p json is an expression. */
 bool demon_dsl_is_dynamic(const json_t *json);
 struct demon_duration demon_dsl_duration(struct demon_dsl *d, struct demon_value v,

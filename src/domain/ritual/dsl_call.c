@@ -105,8 +105,25 @@ void demon_dsl_call(struct demon_dsl *d, struct demon_value v, struct demon_task
 
 void demon_dsl_run(struct demon_dsl *d, struct demon_value v, struct demon_task *task)
 {
+	static const char *const known[] = {"shell", "script", "await", "return"};
+	static const char *const run_later[] = {"container", "workflow", NULL};
 	struct demon_value run = demon_value_get(v, "run");
+	const char *process;
 
-	(void)task;
-	demon_loader_problem_key(d->loader, run, "not supported yet: task 'run'");
+	if (!demon_loader_mapping(d->loader, run, "run"))
+		return;
+	demon_loader_keys(d->loader, run, DEMON_KEYS(known, run_later));
+	process = demon_value_get(run, "shell").json ? "shell" : "script";
+	if (!demon_value_get(run, process).json ||
+	    (demon_value_get(run, "shell").json && demon_value_get(run, "script").json)) {
+		if (!demon_value_get(run, "container").json &&
+		    !demon_value_get(run, "workflow").json)
+			demon_loader_problem(d->loader, run, "run: expected one of shell, script");
+		return;
+	}
+	demon_loader_process(d->loader, process, run);
+	task->capsule = &demon_capsule_exec;
+	task->process = process;
+	task->run = run.json;
+	task->with = demon_dsl_marked(d, demon_value_get(run, process));
 }

@@ -290,6 +290,19 @@ struct demon_term demon_dsl_arguments(struct demon_dsl *d, struct demon_value v,
 	return term(d, v, true);
 }
 
+struct demon_term demon_dsl_marked(struct demon_dsl *d, struct demon_value v)
+{
+	const json_t *secrets = NULL;
+	struct demon_term t = demon_dsl_arguments(d, v, &secrets);
+	DEMON_BUF(program, 0);
+
+	if (!secrets)
+		return t;
+	add_program(&program, v.json, true);
+	t.expr = enter(d, v, &program);
+	return t;
+}
+
 struct demon_duration demon_dsl_duration(struct demon_dsl *d, struct demon_value v,
 					 const char *what)
 {

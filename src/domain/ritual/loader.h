@@ -99,6 +99,9 @@ bool demon_loader_is_id(const char *text);
 void demon_loader_arguments(struct demon_loader *l, const struct demon_capsule *capsule,
 			    struct demon_value at, const json_t *with);
 
+/** The same for `run: shell` and `run: script` of the DSL: @p run is the object that holds it. */
+void demon_loader_process(struct demon_loader *l, const char *process, struct demon_value run);
+
 /** Checks what holds for every notation: a mapping, no deeper than @p depth levels, and one of the
  * notations that are read. False: there is nothing more to look at. */
 bool demon_loader_accepts(struct demon_loader *l, struct demon_value top, unsigned depth);

@@ -1,6 +1,7 @@
 #include "base/suggest.h"
 #include "domain/capsule/capsule.h"
 #include "domain/capsule/output.h"
+#include "domain/capsule/shell.h"
 #include "loader.h"
 
 #include <string.h>
@@ -166,4 +167,13 @@ void demon_loader_arguments(struct demon_loader *l, const struct demon_capsule *
 	struct report r = {l, at};
 
 	capsule->check(with, report_argument, &r);
+}
+
+void demon_loader_process(struct demon_loader *l, const char *process, struct demon_value run)
+{
+	struct report whole = {l, run};
+	struct report object = {l, demon_value_get(run, process)};
+
+	demon_shell_check(process, object.arguments.json, report_argument, &object);
+	demon_shell_check_run(run.json, report_argument, &whole);
 }

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "domain/capsule/capsule.h"
 #include "domain/capsule/http_uri.h"
+#include "domain/capsule/shell.h"
 
 #include <string.h>
 
@@ -39,20 +40,39 @@ static enum demon_rc expand_uri(const json_t *data, json_t **with, struct demon_
 	return DEMON_OK;
 }
 
+/* Makes exec's arguments of a shell or a script. */
+static enum demon_rc map_process(const struct demon_task *task, json_t **with,
+				 struct demon_run_error *error, struct demon_err *err)
+{
+	json_t *mapped = NULL;
+	enum demon_rc rc = demon_shell_arguments(task->process, *with, task->run, &mapped, err);
+
+	if (rc == DEMON_INVALID)
+		return demon_run_error_set(error, DEMON_ERROR_VALIDATION, 400, "Not an argument",
+					   err, "%s", err->msg);
+	if (rc)
+		return rc;
+	json_decref(*with);
+	*with = mapped;
+	return DEMON_OK;
+}
+
 enum demon_rc demon_run_arguments(const struct demon_task *task, const json_t *data, json_t **with,
 				  struct demon_run_error *error, struct demon_err *err)
 {
+	if (task->process)
+		return map_process(task, with, error, err);
 	if (strcmp(task->capsule->name, "http") == 0)
 		return expand_uri(data, with, error, err);
 	return DEMON_OK;
 }
 
 enum demon_rc demon_run_returned(const struct demon_task *task, const json_t *data,
-				 json_t **ret_raw, struct demon_err *err)
+				 const json_t *input, json_t **ret_raw, struct demon_err *err)
 {
-	(void)task;
-	(void)data;
-	(void)err;
 	*ret_raw = NULL;
-	return DEMON_OK;
+	if (!task->process)
+		return DEMON_OK;
+	*ret_raw = demon_shell_output(task->run, data, input);
+	return *ret_raw ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "no memory for an output");
 }

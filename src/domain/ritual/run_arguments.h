@@ -14,9 +14,10 @@ enum demon_rc demon_run_arguments(const struct demon_task *task, const json_t *d
 				  struct demon_run_error *error, struct demon_err *err)
     demon_must_check;
 
-/** What comes out of the task, where that is not the envelope's data as it stands. *ret_raw is new,
- * or NULL. */
+/** What comes out of the task, where that is not the envelope's data as it stands. @p input is the
+ * task's. *ret_raw is new, or NULL. */
 enum demon_rc demon_run_returned(const struct demon_task *task, const json_t *data,
-				 json_t **ret_raw, struct demon_err *err) demon_must_check;
+				 const json_t *input, json_t **ret_raw, struct demon_err *err)
+    demon_must_check;
 
 #endif

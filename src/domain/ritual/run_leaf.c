@@ -38,10 +38,10 @@ static enum demon_rc arguments(struct demon_exec *x, const struct demon_entry *e
 	*ret_places = e->task->secrets ? json_deep_copy(e->task->secrets) : json_array();
 	if (!*ret_places)
 		return no_memory(err);
-	if (e->task->with.expr &&
-	    (rc = demon_run_secret_places(*ret_with, x->nonce, *ret_places, err)))
+	if ((rc = demon_run_arguments(e->task, e->data, ret_with, error, err)) ||
+	    !e->task->with.expr)
 		return rc;
-	return demon_run_arguments(e->task, e->data, ret_with, error, err);
+	return demon_run_secret_places(*ret_with, x->nonce, *ret_places, err);
 }
 
 static enum demon_rc announce(struct demon_exec *x, const struct demon_entry *e, json_t *with,
@@ -280,7 +280,7 @@ static enum demon_rc call_completed(struct demon_exec *x, const json_t *envelope
 	json_auto_t *raw = NULL;
 	enum demon_rc rc;
 
-	if ((rc = demon_run_returned(task, data, &raw, err)) ||
+	if ((rc = demon_run_returned(task, data, x->machine->leaf.data, &raw, err)) ||
 	    (rc = complete(x, envelope, raw ? raw : data, NULL, error, err)))
 		return rc;
 	x->completed = true;
