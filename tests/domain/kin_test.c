@@ -156,8 +156,7 @@ static void a_fork_bomb_is_held_by_its_limit_and_ended(void **state)
 	static const char *const scripts[] = {
 	    "bomb() { bomb | bomb & bomb; }; bomb & exec sleep 600",
 	    "bomb() { bomb | bomb & bomb; }; trap '' TERM; bomb & exec sleep 600",
-	    "export B='setsid sh -c \"$B\" & setsid sh -c \"$B\" & exit'; sh -c \"$B\"; exec sleep "
-	    "600",
+	    "export B='setsid sh -c \"$B\" & setsid sh -c \"$B\" & exit'; sh -c \"$B\"; sleep 600",
 	};
 
 	for (size_t i = 0; i < demon_count(scripts); i++) {
