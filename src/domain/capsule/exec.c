@@ -163,8 +163,8 @@ static void answer(struct demon_envelope *e, const char *program, bool any_statu
 		demon_envelope_say(e, "warning",
 				   "a process that was left behind held the output open");
 	if (r->left)
-		demon_envelope_say(e, "warning", "%u process%s left behind and killed", r->left,
-				   r->left == 1 ? " was" : "es were");
+		demon_envelope_say(e, "warning", "%u descendant%s killed", r->left,
+				   r->left == 1 ? " was" : "s were");
 	if (r->end != DEMON_PROCESS_EXITED || (r->code != 0 && !any_status)) {
 		answer_failed(e, program, r, data);
 		return;

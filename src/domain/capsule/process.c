@@ -46,12 +46,16 @@ static void send_signal(const struct child *c, int sig)
 		(void)kill(c->started.pid, sig);
 }
 
-static unsigned kill_all(struct child *c)
+static void kill_all(struct child *c)
 {
+	bool with_child = !c->exited;
+	unsigned killed;
+
 	/* at one stroke: what is stopped neither forks nor loses its parent */
 	send_signal(c, SIGSTOP);
 	c->kin.leader = c->lost ? 0 : c->started.pid;
-	return demon_kin_kill(&c->kin);
+	killed = demon_kin_kill(&c->kin);
+	c->result->left += killed - (killed && with_child);
 }
 
 static demon_ticks mono(const struct child *c)
@@ -176,7 +180,7 @@ static void time_is_up(struct child *c)
 	if (c->phase == RUNNING) {
 		end(c, limited ? DEMON_PROCESS_LIMITED : DEMON_PROCESS_TIMED_OUT);
 	} else if (c->phase == ENDING && !c->exited) {
-		(void)kill_all(c);
+		kill_all(c);
 		enter(c, KILLED, 0);
 	} else {
 		c->result->held = c->why == DEMON_PROCESS_EXITED;
@@ -245,7 +249,7 @@ static enum demon_rc clear_up(struct child *c, struct demon_err *err)
 	enum demon_rc rc;
 
 	if (thoroughly)
-		c->result->left = kill_all(c);
+		kill_all(c);
 	rc = reap(c, err);
 	if (!rc && !thoroughly && demon_kin_may_live(c->started.pid, c->pidfd))
 		c->result->left = kill_session(c);

@@ -74,7 +74,7 @@ struct demon_process_result {
 	int code;
 	const char *stage; /* static storage */
 	bool held;         /* a descendant held an output after the child's end */
-	unsigned left;     /* processes that the child left behind, and that were killed */
+	unsigned left;     /* descendants that had to be killed */
 	struct demon_process_output out;
 	struct demon_process_output err;
 };
