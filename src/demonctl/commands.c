@@ -37,6 +37,21 @@ static const struct demon_opt unregister_options[] = {
     {.name = NULL},
 };
 
+static const struct demon_opt cancel_options[] = {
+    {.name = "reason", .value = "TEXT", .help = "why; default user-request"},
+    {.name = "by", .value = "WHO", .help = "who says so; default: $USER"},
+    {.name = NULL},
+};
+
+static const struct demon_opt retry_options[] = {
+    {.name = "from", .value = "STEP", .help = "the step to begin with: an id, a name, a reference"},
+    {.name = "run-id", .value = "ID", .help = "id of the new run; default: a new one"},
+    {.name = "detach", .help = "print the run's id and leave it to the daemon"},
+    {.name = "reason", .value = "TEXT", .help = "why a suspended run goes on"},
+    {.name = "by", .value = "WHO", .help = "who says so; default: $USER"},
+    {.name = NULL},
+};
+
 static const struct demon_opt runs_list_options[] = {
     {.name = "status", .value = "STATUS", .help = "only runs of this status, e.g. Failed"},
     {.name = "ritual", .value = "ID", .help = "only runs of this ritual"},
@@ -155,6 +170,61 @@ static const struct demon_command runs_commands[] = {
      .run = demon_command_runs_events,
      .min_words = 1,
      .max_words = 1},
+    {.name = "watch",
+     .summary = "follow a run until it ends",
+     .arguments = "ID",
+     .text =
+	 "One line for what each step does, and what it writes, from its beginning. Ends as the\n"
+	 "run does, with the same status as 'run'. With --json the events as they come.",
+     .examples = "demonctl runs watch r-1",
+     .run = demon_command_runs_watch,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "cancel",
+     .summary = "end a run",
+     .arguments = "ID",
+     .text =
+	 "Whatever it is at: a step under way is ended within a second, a run that waits never\n"
+	 "goes on. Nothing is undone. A run that was canceled before is left as it is.",
+     .examples = "demonctl runs cancel r-1 --reason 'wrong host'",
+     .options = cancel_options,
+     .run = demon_command_runs_cancel,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "retry",
+     .summary = "let a suspended run go on, or try one that has ended again",
+     .arguments = "ID",
+     .text =
+	 "A run that is Suspended goes on: the step that was in flight runs again, with the same\n"
+	 "idempotency key. One that has failed or was canceled stays so: a new run begins where\n"
+	 "it stood before the step that ended it, or before STEP (an id, a name or a reference),\n"
+	 "with the same definition and input and all that the steps before had come to.",
+     .examples = "demonctl runs retry r-1\n"
+		 "demonctl runs retry r-1 --from Deploy --detach",
+     .options = retry_options,
+     .run = demon_command_runs_retry,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "tree",
+     .summary = "the steps of a run within each other",
+     .arguments = "ID",
+     .text =
+	 "Of a loop the first 20 rounds are shown. With --json {ritualId, runId, status, steps},\n"
+	 "and of each step {call, name, stepId, status, durationMs, iteration, steps}.",
+     .examples = "demonctl runs tree r-1",
+     .run = demon_command_runs_tree,
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "diff",
+     .summary = "where two runs of a ritual went different ways",
+     .arguments = "A B",
+     .text =
+	 "A line for each step that only one of them has ('<' the first, '>' the second), or that\n"
+	 "ended otherwise ('!'). Status 0: none, 1: some. With --json {a, b, name, path} a line.",
+     .examples = "demonctl runs diff r-1 r-2",
+     .run = demon_command_runs_diff,
+     .min_words = 2,
+     .max_words = 2},
     {.name = NULL},
 };
 

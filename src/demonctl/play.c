@@ -10,12 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the progress lines need to remember. */
-struct progress {
-	const struct demon_settings *settings;
-	demon_ticks step_began;
-};
-
 static void add_member(struct demon_buf *out, const char *payload, size_t len, const char *key)
 {
 	DEMON_BUF(text, 0);
@@ -24,7 +18,7 @@ static void add_member(struct demon_buf *out, const char *payload, size_t len, c
 		demon_buf_add(out, text.data, text.len);
 }
 
-static void note_failure(struct progress *p, struct demon_json_span error, const char *name)
+static void note_failure(struct demon_progress *p, struct demon_json_span error, const char *name)
 {
 	DEMON_BUF(detail, 0);
 
@@ -33,10 +27,37 @@ static void note_failure(struct progress *p, struct demon_json_span error, const
 	demon_out_note(p->settings, "%s: failed: %s", name, detail.data);
 }
 
-/* One line for each event that tells a waiting person something. */
-static void show_progress(void *ctx, const char *type, const char *payload, size_t len)
+/* What a step writes, a line at a time. */
+static void note_output(struct demon_progress *p, const char *payload, size_t len)
 {
-	struct progress *p = ctx;
+	DEMON_BUF(text, 0);
+	char *rest;
+
+	add_member(&text, payload, len, "text");
+	for (char *line = strtok_r(text.data, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		DEMON_BUF(shown, 0);
+
+		demon_out_printable(&shown, line);
+		demon_out_note(p->settings, "  | %s", shown.data);
+	}
+}
+
+static void note_caught(struct demon_progress *p, const char *payload, size_t len, const char *name)
+{
+	int64_t retry;
+
+	if (demon_json_span_i64(demon_json_member(payload, len, "retry"), &retry))
+		demon_out_note(p->settings, "%s: will be tried again (%lld)", name,
+			       (long long)retry);
+	else
+		demon_out_note(p->settings, "%s: the error is caught", name);
+}
+
+/* One line for each event that tells a waiting person something. */
+void demon_play_progress(void *ctx, const char *type, const char *payload, size_t len)
+{
+	struct demon_progress *p = ctx;
 	const struct demon_env *env = demon_env_real();
 	DEMON_BUF(name, 0);
 	DEMON_BUF(call, 0);
@@ -55,6 +76,10 @@ static void show_progress(void *ctx, const char *type, const char *payload, size
 				       (long long)attempt);
 		else
 			demon_out_note(p->settings, "%s: %s", name.data, call.data);
+	} else if (strcmp(type, "step.output:v1") == 0) {
+		note_output(p, payload, len);
+	} else if (strcmp(type, "step.caught:v1") == 0) {
+		note_caught(p, payload, len, name.data);
 	} else if (strcmp(type, "step.completed:v1") == 0) {
 		demon_out_note(p->settings, "%s: completed (%lld ms)", name.data,
 			       (long long)(env->mono(env->ctx) - p->step_began) / 1000);
@@ -64,13 +89,13 @@ static void show_progress(void *ctx, const char *type, const char *payload, size
 }
 
 /* With @p wait to the run's end, else up to its first wait. */
-static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *run, bool wait,
-			     struct demon_run_outcome *outcome, struct demon_err *err)
+static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *run, bool claimed,
+			     bool wait, struct demon_run_outcome *outcome, struct demon_err *err)
 {
 	const struct demon_secrets_options secrets = demon_settings_secrets(&ctl->settings);
-	struct progress progress = {.settings = &ctl->settings};
+	struct demon_progress progress = {.settings = &ctl->settings};
 	struct demon_run_watch watch = {
-	    .listener = show_progress, .ctx = &progress, .claimed = true, .wait = wait};
+	    .listener = demon_play_progress, .ctx = &progress, .claimed = claimed, .wait = wait};
 	enum demon_rc rc;
 
 	if ((rc = demon_ctl_expr(ctl, err)) ||
@@ -126,15 +151,14 @@ static enum demon_rc save(const struct demon_play *play, const char *terminal,
 	return demon_new_file_commit(&file, err);
 }
 
-/* What the end of a run means for the program's exit. */
-static enum demon_rc judge(struct demon_ctl *ctl, const struct demon_run_id *run,
-			   const struct demon_run_outcome *outcome, struct demon_err *err)
+enum demon_rc demon_play_judge(struct demon_ctl *ctl, const struct demon_run_id *run,
+			       const char *status, const char *terminal, struct demon_err *err)
 {
-	if (strcmp(outcome->status, "Completed") == 0)
+	if (strcmp(status, "Completed") == 0)
 		return DEMON_OK;
-	if (strcmp(outcome->status, "Failed") == 0 && outcome->terminal) {
+	if (strcmp(status, "Failed") == 0 && terminal) {
 		struct demon_json_span error =
-		    demon_json_member(outcome->terminal, strlen(outcome->terminal), "error");
+		    demon_json_member(terminal, strlen(terminal), "error");
 		DEMON_BUF(detail, 0);
 
 		if (error.at)
@@ -142,13 +166,13 @@ static enum demon_rc judge(struct demon_ctl *ctl, const struct demon_run_id *run
 		return demon_err_set(err, DEMON_FAILED, "run '%s' failed: %s", run->run_id,
 				     detail.data);
 	}
-	if (strcmp(outcome->status, "Denied") == 0)
+	if (strcmp(status, "Denied") == 0)
 		return demon_err_set(err, DEMON_DENIED, "run '%s' was denied", run->run_id);
-	if (strcmp(outcome->status, "Canceled") == 0)
+	if (strcmp(status, "Canceled") == 0)
 		return demon_err_set(err, DEMON_CANCELED, "run '%s' was canceled", run->run_id);
 	demon_ctl_hint(ctl, "'demonctl runs show %s' has its steps", run->run_id);
 	return demon_err_set(err, DEMON_FAILED, "run '%s' has not ended: it is %s", run->run_id,
-			     outcome->status);
+			     status);
 }
 
 static enum demon_rc finish(struct demon_ctl *ctl, const struct demon_play *play,
@@ -165,7 +189,7 @@ static enum demon_rc finish(struct demon_ctl *ctl, const struct demon_play *play
 		if (play->save_path && (rc = save(play, outcome->terminal, err)))
 			return rc;
 	}
-	return judge(ctl, run, outcome, err);
+	return demon_play_judge(ctl, run, outcome->status, outcome->terminal, err);
 }
 
 static enum demon_rc print_id(struct demon_ctl *ctl, const struct demon_run_id *run,
@@ -190,11 +214,27 @@ static enum demon_rc detach(struct demon_ctl *ctl, const struct demon_run_id *ru
 
 	if (rc || daemon)
 		return rc;
-	if (execute(ctl, run, false, &outcome, err) || judge(ctl, run, &outcome, err))
+	if (execute(ctl, run, true, false, &outcome, err) ||
+	    demon_play_judge(ctl, run, outcome.status, outcome.terminal, err))
 		demon_out_note(&ctl->settings, "%s", err->msg);
 	*ctl->hint = '\0';
 	free(outcome.terminal);
 	return DEMON_OK;
+}
+
+enum demon_rc demon_play_on(struct demon_ctl *ctl, const struct demon_run_id *run, bool claimed,
+			    struct demon_err *err)
+{
+	const struct demon_play play = {.detach = false};
+	struct demon_run_outcome outcome = {0};
+	enum demon_rc rc;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	rc = execute(ctl, run, claimed, true, &outcome, err);
+	if (rc == DEMON_OK)
+		rc = finish(ctl, &play, run, &outcome, err);
+	free(outcome.terminal);
+	return rc;
 }
 
 enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
@@ -215,7 +255,7 @@ enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
 		       play->definition->ritual_id);
 	if (play->detach)
 		return detach(ctl, &run, daemon, err);
-	rc = execute(ctl, &run, true, &outcome, err);
+	rc = execute(ctl, &run, true, true, &outcome, err);
 	if (rc == DEMON_OK)
 		rc = finish(ctl, play, &run, &outcome, err);
 	free(outcome.terminal);

@@ -44,4 +44,22 @@ enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *word,
 			      struct demon_definition **ret_definition, struct demon_err *err)
     demon_must_check;
 
+/** Prints what an event tells a waiting person, if it does, on stderr. @p ctx is a zeroed
+ * struct demon_progress with the settings. */
+struct demon_progress {
+	const struct demon_settings *settings;
+	demon_ticks step_began;
+};
+void demon_play_progress(void *ctx, const char *type, const char *payload, size_t len);
+
+/** What a run's end means for the program's exit; @p terminal may be NULL. */
+enum demon_rc demon_play_judge(struct demon_ctl *ctl, const struct demon_run_id *run,
+			       const char *status, const char *terminal, struct demon_err *err)
+    demon_must_check;
+
+/** Goes on with a run that exists, to its end, as demon_play() does. @p claimed: it was started for
+ * this process. */
+enum demon_rc demon_play_on(struct demon_ctl *ctl, const struct demon_run_id *run, bool claimed,
+			    struct demon_err *err) demon_must_check;
+
 #endif

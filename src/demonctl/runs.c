@@ -46,7 +46,8 @@ static json_t *row_json(const struct demon_run_row *row)
 	char origin[2 * DEMON_ORIGIN_LEN + 1];
 
 	demon_hex(row->origin, DEMON_ORIGIN_LEN, origin);
-	return json_pack("{s:o,s:s*,s:s,s:s,s:s,s:o,s:s,s:s,s:s*}", "endedAt",
+	return json_pack("{s:o*,s:o,s:s*,s:s,s:s,s:s,s:o,s:s,s:s,s:s*}", "wakesAt",
+			 row->wakes_at ? demon_out_time_json(row->wakes_at) : NULL, "endedAt",
 			 demon_out_time_json(row->ended_at), "errorType", row->error_type, "origin",
 			 origin, "ritualId", row->ritual_id, "runId", row->run_id, "startedAt",
 			 demon_out_time_json(row->started_at), "status", row->status, "tenantId",
@@ -149,6 +150,8 @@ static enum demon_rc show_row(void *ctx, const struct demon_run_row *row, struct
 	demon_out_field("tenant", "%s", row->tenant_id);
 	demon_out_field("started", "%s", demon_out_time(row->started_at));
 	demon_out_field("ended", "%s", demon_out_time(row->ended_at));
+	if (row->wakes_at)
+		demon_out_field("waits until", "%s", demon_out_time(row->wakes_at));
 	if (row->error_type)
 		demon_out_field("error", "%s", row->error_type);
 	return DEMON_OK;
@@ -160,12 +163,14 @@ static enum demon_rc show_step(void *ctx, const struct demon_step_row *row, stru
 	char number[24];
 
 	if (show->settings->json) {
-		json_t *step =
-		    json_pack("{s:I,s:s,s:o,s:s,s:s,s:o,s:s,s:I}", "attempt",
-			      (json_int_t)row->attempt, "call", row->call, "endedAt",
-			      demon_out_time_json(row->ended_at), "name", row->name, "reference",
-			      row->reference, "startedAt", demon_out_time_json(row->started_at),
-			      "status", row->status, "stepId", (json_int_t)row->step_id);
+		json_t *step = json_pack(
+		    "{s:o*,s:o*,s:I,s:s,s:o,s:s,s:s,s:o,s:s,s:I}", "parentId",
+		    row->parent_id ? json_integer((json_int_t)row->parent_id) : NULL, "iteration",
+		    row->iteration >= 0 ? json_integer((json_int_t)row->iteration) : NULL,
+		    "attempt", (json_int_t)row->attempt, "call", row->call, "endedAt",
+		    demon_out_time_json(row->ended_at), "name", row->name, "reference",
+		    row->reference, "startedAt", demon_out_time_json(row->started_at), "status",
+		    row->status, "stepId", (json_int_t)row->step_id);
 
 		if (!step || json_array_append_new(show->steps, step))
 			return demon_err_set(err, DEMON_NOMEM, "no memory for a step");

@@ -112,7 +112,7 @@ static void every_contract_names_an_event_and_is_closed(void **state)
 			assert_true(strcmp(file[0].name, file[1].name) < 0);
 		json_decref(schema);
 	}
-	assert_int_equal(count, 32);
+	assert_int_equal(count, 35);
 	assert_null(demon_contract_find("ritual.started"));
 	assert_null(demon_contract_find(""));
 }
@@ -257,9 +257,9 @@ static void the_summary_lists_every_file(void **state)
 
 	(void)state;
 	assert_ok(demon_contract_bundle_summary(&out, &err), &err);
-	assert_contains(out.data, "Contract bundle 1.0.0\n=====================\n\nSchemas (32):\n"
+	assert_contains(out.data, "Contract bundle 1.0.0\n=====================\n\nSchemas (35):\n"
 				  "  - approval.denied.v1.json (");
-	assert_contains(out.data, " bytes)\n\nTotal contracts: 32\n");
+	assert_contains(out.data, " bytes)\n\nTotal contracts: 35\n");
 	for (const struct demon_embedded *file = demon_contracts; file->name; file++)
 		assert_contains(out.data, file->name);
 }

@@ -38,6 +38,11 @@ struct demon_run_options {
 	const json_t *input;   /* borrowed; NULL: none */
 	const char *requester; /* who asked for it; NULL: not recorded */
 	const char *source;    /* where the definition came from, e.g. a file name; NULL */
+	/* set by demon_run_retry(): the run that this one tries again, from which step on (0: where
+	 * it was), and where it stood, as canonical text */
+	const struct demon_run_id *retry_of;
+	int64_t retry_step;
+	const char *restored;
 	/* Hold the run for this process from its first event on, so that nobody takes it up before
 	 * demon_run_execute_watched() with `claimed`; that, or the store's end, lets it go. */
 	bool claim;
@@ -116,6 +121,7 @@ struct demon_run_row {
 	const char *version;
 	demon_time started_at;
 	demon_time ended_at; /* 0: it has not ended */
+	demon_time wakes_at; /* 0: it does not wait for a time */
 	const char *error_type;
 };
 typedef enum demon_rc demon_run_row_fn(void *ctx, const struct demon_run_row *row,
@@ -161,6 +167,8 @@ struct demon_step_row {
 	int64_t attempt;
 	demon_time started_at;
 	demon_time ended_at; /* 0: it has not ended */
+	int64_t parent_id;   /* 0: the run */
+	int64_t iteration;   /* of the parent, from 0; -1: it does not iterate */
 };
 typedef enum demon_rc demon_step_row_fn(void *ctx, const struct demon_step_row *row,
 					struct demon_err *err);

@@ -81,6 +81,16 @@ void demon_run_event_started(struct demon_run_group *g, const struct demon_defin
 	end(g, &w);
 }
 
+static void put_retry(struct demon_jw *w, const struct demon_run_options *options)
+{
+	struct demon_jw r = demon_jw_object(w, "retryOf");
+
+	demon_jw_str(&r, "runId", options->retry_of->run_id);
+	if (options->retry_step)
+		demon_jw_i64(&r, "stepId", options->retry_step);
+	demon_jw_end(&r);
+}
+
 void demon_run_event_opened(struct demon_run_group *g, const struct demon_definition *definition,
 			    const struct demon_run_options *options, struct demon_json_span input)
 {
@@ -93,6 +103,8 @@ void demon_run_event_opened(struct demon_run_group *g, const struct demon_defini
 	span(&w, "input", input);
 	demon_jw_str(&w, "notation", demon_notation_name(definition->notation));
 	demon_jw_str(&w, "requester", options->requester);
+	if (options->retry_of)
+		put_retry(&w, options);
 	ids(g, &w);
 	demon_jw_str(&w, "source", options->source);
 	demon_jw_str(&w, "tenantId", g->run->tenant_id);
@@ -100,4 +112,14 @@ void demon_run_event_opened(struct demon_run_group *g, const struct demon_defini
 	demon_jw_time(&w, "ts", g->ts);
 	demon_jw_str(&w, "version", definition->version);
 	demon_jw_end(&w);
+}
+
+void demon_run_event_restored(struct demon_run_group *g, const struct demon_run_options *options)
+{
+	struct demon_jw w = begin(g, "ritual.restored:v1");
+
+	demon_jw_str(&w, "event", type_of(g));
+	ids(g, &w);
+	demon_jw_raw(&w, "state", options->restored, strlen(options->restored));
+	end(g, &w);
 }

@@ -9,7 +9,7 @@
 #include "run.h"
 #include "store/write.h"
 
-#define DEMON_RUN_GROUP_MAX 2
+#define DEMON_RUN_GROUP_MAX 3
 
 /** Events to append. Zeroed, then begun; strings are borrowed until it is done. */
 struct demon_run_group {
@@ -38,5 +38,8 @@ void demon_run_event_started(struct demon_run_group *g, const struct demon_defin
 /** @p input is canonical; a NULL span leaves it out. */
 void demon_run_event_opened(struct demon_run_group *g, const struct demon_definition *definition,
 			    const struct demon_run_options *options, struct demon_json_span input);
+
+/** Where the run that @p options->retry_of names stood. */
+void demon_run_event_restored(struct demon_run_group *g, const struct demon_run_options *options);
 
 #endif

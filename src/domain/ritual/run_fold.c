@@ -93,6 +93,29 @@ static enum demon_rc ended(struct demon_run_state *state, const struct event *ev
 	return DEMON_OK;
 }
 
+/* Whether the event begins the step before which to stop. */
+static bool is_before(const struct demon_run_state *state, const char *type, const json_t *payload)
+{
+	if (state->until == DEMON_RUN_UNTIL_END)
+		return strcmp(type, "ritual.canceled:v1") == 0;
+	return state->until && strncmp(type, "step.", 5) == 0 &&
+	       json_integer_value(json_object_get(payload, "stepId")) == state->until;
+}
+
+/* A run ends with the step whose failure nobody catches, or that is under way when it is
+ * canceled. */
+static void note_ender(struct demon_run_state *state, const char *type, const json_t *payload)
+{
+	const struct demon_machine *m = &state->machine;
+
+	if (strcmp(type, "step.failed:v1") == 0 && m->control != DEMON_FAILING)
+		state->ender = json_integer_value(json_object_get(payload, "stepId"));
+	else if (strcmp(type, "step.caught:v1") == 0)
+		state->ender = 0;
+	else if (strcmp(type, "ritual.canceled:v1") == 0)
+		state->ender = m->control == DEMON_AT_LEAF ? m->leaf.step_id : 0;
+}
+
 static enum demon_rc move(struct demon_run_state *state, const struct event *ev,
 			  struct demon_err *err)
 {
@@ -106,6 +129,11 @@ static enum demon_rc move(struct demon_run_state *state, const struct event *ev,
 	if ((rc =
 		 demon_json_parse(ev->payload, ev->len, &demon_json_payload_limits, &payload, err)))
 		return rc;
+	if (is_before(state, ev->type, payload)) {
+		state->stopped = true;
+		return DEMON_OK;
+	}
+	note_ender(state, ev->type, payload);
 	return demon_machine_apply(&state->machine, ev->type, payload, err);
 }
 
@@ -120,6 +148,8 @@ static enum demon_rc fold(struct demon_run_state *state, const struct event *ev,
 		return opened(state, ev, err);
 	if ((rc = move(state, ev, err)))
 		return rc;
+	if (strcmp(ev->type, "step.started:v1") == 0)
+		state->retry = false;
 	if (strcmp(ev->type, "ritual.completed:v1") == 0)
 		return ended(state, ev, DEMON_RUN_COMPLETED, err);
 	if (strcmp(ev->type, "ritual.failed:v1") == 0)
@@ -138,13 +168,13 @@ static enum demon_rc fold(struct demon_run_state *state, const struct event *ev,
 enum demon_rc demon_run_fold(struct demon_db *db, struct demon_run_state *state,
 			     struct demon_err *err)
 {
-	enum demon_rc rc;
+	enum demon_rc rc = DEMON_OK;
 	bool row;
 	DEMON_STMT(q, db, &sql_events);
 
 	state->status = "Queued";
 	demon_bind_i64(&q, ":scope", state->scope);
-	while (!(rc = demon_step(&q, &row, err)) && row) {
+	while (!state->stopped && !(rc = demon_step(&q, &row, err)) && row) {
 		struct event ev = {
 		    .type = demon_col_str(&q, 0),
 		    .payload = demon_col_str(&q, 2),

@@ -1,5 +1,7 @@
 #include "run_machine.h"
 
+#include "run_checkpoint.h"
+
 #include <string.h>
 
 static enum demon_rc no_memory(struct demon_err *err)
@@ -94,7 +96,7 @@ enum demon_rc demon_machine_begin(struct demon_machine *m,
 {
 	demon_machine_done(m);
 	m->definition = definition;
-	m->last_step = 0;
+	m->last_step = m->base_step = 0;
 	m->leaf = (struct demon_leaf){.step_id = 0};
 	if (input)
 		put(&m->value, input);
@@ -491,6 +493,13 @@ static enum demon_rc ended(struct demon_machine *m, const char *type, const json
 	return DEMON_OK;
 }
 
+static enum demon_rc restored(struct demon_machine *m, const char *type, const json_t *payload,
+			      struct demon_err *err)
+{
+	(void)type;
+	return demon_machine_load(m, json_object_get(payload, "state"), err);
+}
+
 static const struct {
 	const char *type;
 	enum demon_rc (*apply)(struct demon_machine *m, const char *type, const json_t *payload,
@@ -501,7 +510,7 @@ static const struct {
     {"step.failed:v1", step_failed},       {"step.caught:v1", step_caught},
     {"step.items:v1", step_items},         {"timer.fired:v1", timer_fired},
     {"ritual.completed:v1", ended},        {"ritual.failed:v1", ended},
-    {"ritual.canceled:v1", ended},
+    {"ritual.canceled:v1", ended},         {"ritual.restored:v1", restored},
 };
 
 bool demon_machine_knows(const char *type)

@@ -10,9 +10,10 @@ DEMON_SQL(sql_origins, "SELECT run_origin FROM runs WHERE tenant_id = :tenant AN
 		       "ORDER BY run_origin");
 DEMON_SQL(sql_get, "SELECT " DEMON_RUN_COLUMNS " FROM runs WHERE tenant_id = :tenant "
 		   "AND run_id = :run AND run_origin = :origin");
-DEMON_SQL(sql_steps, "SELECT step_id, name, reference, call, status, attempt, started_at, ended_at "
-		     "FROM steps WHERE tenant_id = :tenant AND run_id = :run "
-		     "AND run_origin = :origin ORDER BY step_id");
+DEMON_SQL(sql_steps,
+	  "SELECT step_id, name, reference, call, status, attempt, started_at, ended_at, "
+	  "parent_id, iteration FROM steps WHERE tenant_id = :tenant AND run_id = :run "
+	  "AND run_origin = :origin ORDER BY step_id");
 
 struct demon_run_row demon_run_row_read(const struct demon_stmt *q)
 {
@@ -25,6 +26,7 @@ struct demon_run_row demon_run_row_read(const struct demon_stmt *q)
 	    .started_at = demon_col_i64(q, 6),
 	    .ended_at = demon_col_i64(q, 7),
 	    .error_type = demon_col_str(q, 8),
+	    .wakes_at = demon_col_i64(q, 9),
 	};
 
 	if (demon_col_len(q, 2) == sizeof(row.origin))
@@ -123,6 +125,8 @@ enum demon_rc demon_run_steps(struct demon_store *store, const struct demon_run_
 		    .attempt = demon_col_i64(&q, 5),
 		    .started_at = demon_col_i64(&q, 6),
 		    .ended_at = demon_col_i64(&q, 7),
+		    .parent_id = demon_col_i64(&q, 8),
+		    .iteration = demon_col_is_null(&q, 9) ? -1 : demon_col_i64(&q, 9),
 		};
 
 		if ((rc = fn(ctx, &step, err)))

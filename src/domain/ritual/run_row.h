@@ -10,7 +10,7 @@
 /** The columns that demon_run_row_read() reads, in its order. */
 #define DEMON_RUN_COLUMNS                                                                   \
 	"tenant_id, run_id, run_origin, ritual_id, status, version, started_at, ended_at, " \
-	"error_type"
+	"error_type, wakes_at"
 
 /** The current row of a statement that selects DEMON_RUN_COLUMNS; borrowed until the next step. */
 struct demon_run_row demon_run_row_read(const struct demon_stmt *q);

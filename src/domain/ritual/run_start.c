@@ -77,9 +77,9 @@ static enum demon_rc name_run(const struct demon_env *env, const struct demon_ru
 /* What is nested deeper than an event may be is refused as what is longer. */
 static enum demon_rc check_depth(const struct demon_run_group *events, struct demon_err *err)
 {
-	static const char *const what[] = {"definition", "input"};
+	static const char *const what[] = {"definition", "input", "state"};
 
-	for (size_t i = 0; i < demon_count(what); i++)
+	for (size_t i = 0; i < events->count; i++)
 		if (!demon_json_is_canonical(events->payloads[i].data, events->payloads[i].len,
 					     &demon_json_payload_limits))
 			return demon_err_set(err, DEMON_TOOBIG,
@@ -112,6 +112,8 @@ enum demon_rc demon_run_start(struct demon_store *store, const struct demon_defi
 	demon_run_group_begin(&events, &run, definition->ritual_id, env->now(env->ctx));
 	demon_run_event_started(&events, definition);
 	demon_run_event_opened(&events, definition, options, input);
+	if (options->restored)
+		demon_run_event_restored(&events, options);
 	if ((rc = demon_run_group_rc(&events, err)) || (rc = check_depth(&events, err)))
 		return rc;
 	group.ts = events.ts;

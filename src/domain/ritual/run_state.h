@@ -9,6 +9,9 @@
 #include "run.h"
 #include "run_machine.h"
 
+/** As demon_run_state.until: fold to before the event that ends the run. */
+#define DEMON_RUN_UNTIL_END (-1)
+
 /** Zeroed, then found and folded. Owns what it points to, but for status. */
 struct demon_run_state {
 	struct demon_run_id id;
@@ -18,6 +21,9 @@ struct demon_run_state {
 	struct demon_definition *definition;
 	json_t *input; /* or NULL */
 	struct demon_machine machine;
+	int64_t until;   /* given: fold to before this step begins; 0: to the end */
+	bool stopped;    /* it was met */
+	int64_t ender;   /* the step that the run ended with; 0: none */
 	bool retry;      /* an operator has said that the step in flight is to be run again */
 	char *terminal;  /* payload of the terminal event, or NULL */
 	demon_time last; /* the latest ts of its events: no event that follows has an earlier one */

@@ -1,0 +1,280 @@
+#include "run_control.h"
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "run_checkpoint.h"
+#include "run_state.h"
+#include "run_status.h"
+#include "store/readers.h"
+#include "store/store.h"
+#include "store/write.h"
+
+#include <string.h>
+
+DEMON_SQL(sql_last_ts, "SELECT MAX(e.ts) FROM log_events e WHERE e.scope_id = :scope");
+DEMON_SQL(sql_step_named, "SELECT step_id FROM steps WHERE tenant_id = :tenant AND run_id = :run "
+			  "AND run_origin = :origin AND (name = :step OR reference = :step) "
+			  "ORDER BY step_id");
+DEMON_SQL(sql_step_id, "SELECT step_id FROM steps WHERE tenant_id = :tenant AND run_id = :run "
+		       "AND run_origin = :origin AND step_id = :step");
+
+/* An event about a run that an operator causes. */
+struct act {
+	const struct demon_env *env;
+	const struct demon_run_id *run;
+	const struct demon_run_request *request;
+	const char *type;
+	const char *reason; /* when the request has none */
+	/* whether the run may be acted on; *ret_done: there is nothing to do */
+	enum demon_rc (*check)(const struct demon_run_state *state, bool *ret_done,
+			       struct demon_err *err);
+	bool changed;
+};
+
+static enum demon_rc own(const unsigned char *origin, const struct demon_run_id *run,
+			 struct demon_err *err)
+{
+	if (memcmp(origin, run->origin, sizeof(run->origin)) == 0)
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_DENIED, "run '%s' belongs to another node", run->run_id);
+}
+
+/* No event of a run has an earlier time than one before it. */
+static enum demon_rc time_of(struct demon_db *db, const struct act *a, int64_t scope,
+			     demon_time *ret, struct demon_err *err)
+{
+	enum demon_rc rc;
+	bool row;
+	DEMON_STMT(q, db, &sql_last_ts);
+
+	*ret = a->env->now(a->env->ctx);
+	demon_bind_i64(&q, ":scope", scope);
+	if (!(rc = demon_step(&q, &row, err)) && row && demon_col_i64(&q, 0) > *ret)
+		*ret = demon_col_i64(&q, 0);
+	return rc;
+}
+
+static enum demon_rc append(struct demon_write *w, const struct act *a,
+			    const struct demon_run_state *state, demon_time ts,
+			    struct demon_err *err)
+{
+	const char *reason = a->request->reason ? a->request->reason : a->reason;
+	struct demon_record record = {.type = a->type,
+				      .tenant_id = a->run->tenant_id,
+				      .ritual_id = state->ritual_id,
+				      .run_id = a->run->run_id};
+	const struct demon_group group = {
+	    .stream = DEMON_STREAM_RITUAL, .ts = ts, .records = &record, .count = 1};
+	DEMON_BUF(payload, demon_json_payload_limits.max_bytes);
+	struct demon_jw j = demon_jw_begin(&payload);
+	enum demon_rc rc;
+
+	demon_jw_str(&j, "by", a->request->by);
+	demon_jw_str(&j, "event", a->type);
+	demon_jw_str(&j, "reason", reason);
+	demon_jw_str(&j, "ritualId", state->ritual_id);
+	demon_jw_str(&j, "runId", a->run->run_id);
+	demon_jw_str(&j, "tenantId", a->run->tenant_id);
+	demon_jw_time(&j, "ts", ts);
+	demon_jw_end(&j);
+	if ((rc = demon_buf_rc(&payload, err)))
+		return rc;
+	record.payload = payload.data;
+	record.payload_len = payload.len;
+	return demon_write_append(w, &group, NULL, err);
+}
+
+static enum demon_rc act(struct demon_write *w, void *ctx, struct demon_err *err)
+{
+	struct act *a = ctx;
+	struct demon_db *db = demon_write_db(w);
+	DEMON_RUN_STATE(state);
+	demon_time ts;
+	bool done = false;
+	enum demon_rc rc;
+
+	a->changed = false;
+	if ((rc = own(demon_write_origin(w), a->run, err)) ||
+	    (rc = demon_run_state_find(db, a->run, &state, err)) ||
+	    (rc = a->check(&state, &done, err)) || done ||
+	    (rc = time_of(db, a, state.scope, &ts, err)) || (rc = append(w, a, &state, ts, err)))
+		return rc;
+	a->changed = true;
+	return DEMON_OK;
+}
+
+static enum demon_rc may_cancel(const struct demon_run_state *state, bool *ret_done,
+				struct demon_err *err)
+{
+	*ret_done = strcmp(state->status, DEMON_RUN_CANCELED) == 0;
+	if (*ret_done || !demon_run_status_ended(state->status))
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_CONFLICT, "run '%s' has ended: it is %s", state->id.run_id,
+			     state->status);
+}
+
+enum demon_rc demon_run_cancel(struct demon_store *store, const struct demon_run_id *run,
+			       const struct demon_run_request *request, bool *ret_changed,
+			       struct demon_err *err)
+{
+	struct act a = {.env = demon_store_env(store),
+			.run = run,
+			.request = request,
+			.type = "ritual.canceled:v1",
+			.reason = "user-request",
+			.check = may_cancel};
+	enum demon_rc rc = demon_store_write_repeatable(store, act, &a, err);
+
+	*ret_changed = a.changed;
+	return rc;
+}
+
+static enum demon_rc may_resume(const struct demon_run_state *state, bool *ret_done,
+				struct demon_err *err)
+{
+	*ret_done = false;
+	if (strcmp(state->status, DEMON_RUN_SUSPENDED) == 0)
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_CONFLICT, "run '%s' is not suspended: it is %s",
+			     state->id.run_id, state->status);
+}
+
+enum demon_rc demon_run_resume(struct demon_store *store, const struct demon_run_id *run,
+			       const struct demon_run_request *request, struct demon_err *err)
+{
+	struct act a = {.env = demon_store_env(store),
+			.run = run,
+			.request = request,
+			.type = "ritual.resumed:v1",
+			.reason = "the step in flight is to run again",
+			.check = may_resume};
+
+	return demon_store_write_repeatable(store, act, &a, err);
+}
+
+static void bind_run(struct demon_stmt *q, const struct demon_run_id *run)
+{
+	demon_bind_str(q, ":tenant", run->tenant_id);
+	demon_bind_str(q, ":run", run->run_id);
+	demon_bind_blob(q, ":origin", run->origin, sizeof(run->origin));
+}
+
+/* The only step of that name or reference. */
+static enum demon_rc find_named(struct demon_db *db, const struct demon_run_id *run,
+				const char *step, int64_t *ret_id, struct demon_err *err)
+{
+	DEMON_BUF(ids, 0);
+	size_t count = 0;
+	enum demon_rc rc;
+	bool row;
+	DEMON_STMT(q, db, &sql_step_named);
+
+	bind_run(&q, run);
+	demon_bind_str(&q, ":step", step);
+	while (!(rc = demon_step(&q, &row, err)) && row) {
+		*ret_id = demon_col_i64(&q, 0);
+		if (count++ < 10)
+			demon_buf_fmt(&ids, " %lld", (long long)*ret_id);
+	}
+	if (rc || (rc = demon_buf_rc(&ids, err)))
+		return rc;
+	if (count == 0)
+		return demon_err_set(err, DEMON_NOTFOUND, "run '%s' has no step '%.64s'",
+				     run->run_id, step);
+	if (count > 1)
+		return demon_err_set(err, DEMON_CONFLICT,
+				     "run '%s' has %zu steps '%.64s', say which by id:%s%s",
+				     run->run_id, count, step, ids.data, count > 10 ? " ..." : "");
+	return DEMON_OK;
+}
+
+static enum demon_rc find_step(struct demon_db *db, const struct demon_run_id *run,
+			       const char *step, int64_t *ret_id, struct demon_err *err)
+{
+	char *end;
+	long long id = strtoll(step, &end, 10);
+	enum demon_rc rc;
+	bool row;
+	DEMON_STMT(q, db, &sql_step_id);
+
+	if (end == step || *end)
+		return find_named(db, run, step, ret_id, err);
+	bind_run(&q, run);
+	demon_bind_i64(&q, ":step", id);
+	if ((rc = demon_step(&q, &row, err)))
+		return rc;
+	if (!row)
+		return demon_err_set(err, DEMON_NOTFOUND, "run '%s' has no step %lld", run->run_id,
+				     id);
+	*ret_id = id;
+	return DEMON_OK;
+}
+
+/* Reads the run up to before step *id; 0: the one that ended it, which *id then is. */
+static enum demon_rc read_before(struct demon_db *db, const struct demon_run_id *run,
+				 struct demon_run_state *state, int64_t *id, struct demon_err *err)
+{
+	enum demon_rc rc;
+
+	if ((rc = demon_run_state_find(db, run, state, err)))
+		return rc;
+	if (!demon_run_status_ended(state->status) ||
+	    strcmp(state->status, DEMON_RUN_COMPLETED) == 0)
+		return demon_err_set(err, DEMON_CONFLICT,
+				     "run '%s' is %s: only a run that has failed or was canceled "
+				     "can be tried again",
+				     run->run_id, state->status);
+	if ((rc = demon_run_fold(db, state, err)))
+		return rc;
+	if (*id == 0)
+		*id = state->ender ? state->ender : DEMON_RUN_UNTIL_END;
+	demon_run_state_done(state);
+	if ((rc = demon_run_state_find(db, run, state, err)))
+		return rc;
+	state->until = *id;
+	return demon_run_fold(db, state, err);
+}
+
+/* Where the run stood, its times counted from now on, as canonical text. */
+static enum demon_rc checkpoint(struct demon_run_state *state, demon_time now,
+				struct demon_buf *out, struct demon_err *err)
+{
+	json_auto_t *saved = NULL;
+	enum demon_rc rc;
+
+	if ((rc = demon_machine_save(&state->machine, now - state->last, &saved, err)) ||
+	    (rc = demon_json_canonical(saved, out, err)))
+		return rc;
+	return demon_buf_rc(out, err);
+}
+
+enum demon_rc demon_run_retry(struct demon_store *store, const struct demon_run_id *run,
+			      const char *step, const struct demon_run_options *options,
+			      struct demon_run_id *ret_run, struct demon_err *err)
+{
+	const struct demon_env *env = demon_store_env(store);
+	struct demon_run_options again = *options;
+	DEMON_RUN_STATE(state);
+	DEMON_BUF(text, 0);
+	int64_t id = 0;
+	enum demon_rc rc;
+
+	if ((rc = own(demon_store_origin(store), run, err)))
+		return rc;
+	{
+		DEMON_READ(loan);
+
+		if ((rc = demon_store_borrow(store, &loan, err)) ||
+		    (step && (rc = find_step(loan.db, run, step, &id, err))) ||
+		    (rc = read_before(loan.db, run, &state, &id, err)))
+			return rc;
+	}
+	if ((rc = checkpoint(&state, env->now(env->ctx), &text, err)))
+		return rc;
+	again.tenant_id = run->tenant_id;
+	again.input = state.input;
+	again.retry_of = run;
+	again.retry_step = id > 0 ? id : 0;
+	again.restored = text.data;
+	return demon_run_start(store, state.definition, &again, ret_run, err);
+}
