@@ -102,3 +102,25 @@ Feature: Calls
     """yaml
     ann
     """
+
+  Scenario: The time of a task ends its program
+    Given a workflow with definition:
+    """yaml
+    document:
+      dsl: '1.0.3'
+      namespace: default
+      name: own
+      version: '1.0.0'
+    do:
+      - slow:
+          timeout: { after: { milliseconds: 300 } }
+          call: exec
+          with: { command: [sleep, "60"] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 408
+    type: https://serverlessworkflow.io/spec/1.0.0/errors/timeout
+    instance: /do/0/slow
+    """
