@@ -74,6 +74,13 @@ void demon_json_string(struct demon_buf *out, const char *text, size_t len);
 /** Appends a number as ECMAScript prints it. @p v is finite. */
 void demon_json_number(struct demon_buf *out, double v);
 
+/** Appends a string, number or boolean as plain text; false: it is something else. */
+bool demon_json_scalar(const json_t *value, struct demon_buf *out);
+
+/** What a value is, for messages: "a string", "an integer", "a mapping"; NULL is "nothing". Static
+ * storage. */
+const char *demon_json_describe(const json_t *value);
+
 /*
  * A writer of canonical objects for known shapes, without a tree: keys are given in ascending
  * order, which is asserted (ASCII keys that need no escape). Values of NULL text are left out with

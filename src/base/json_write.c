@@ -420,3 +420,40 @@ void demon_jw_end(struct demon_jw *w)
 {
 	demon_buf_char(w->out, '}');
 }
+
+bool demon_json_scalar(const json_t *value, struct demon_buf *out)
+{
+	if (json_is_string(value))
+		demon_buf_add(out, json_string_value(value), json_string_length(value));
+	else if (json_is_number(value))
+		demon_json_number(out, json_number_value(value));
+	else if (json_is_boolean(value))
+		demon_buf_str(out, json_is_true(value) ? "true" : "false");
+	else
+		return false;
+	return true;
+}
+
+const char *demon_json_describe(const json_t *value)
+{
+	if (!value)
+		return "nothing";
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		return "a mapping";
+	case JSON_ARRAY:
+		return "a list";
+	case JSON_STRING:
+		return "a string";
+	case JSON_INTEGER:
+		return "an integer";
+	case JSON_REAL:
+		return "a number";
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return "a boolean";
+	case JSON_NULL:
+		break;
+	}
+	return "null";
+}

@@ -1,5 +1,7 @@
 #include "yaml_doc.h"
 
+#include "json.h"
+
 #include <string.h>
 
 #define BLOCK_SIZE ((size_t)8192)
@@ -121,20 +123,5 @@ const char *demon_yaml_describe(const struct demon_yaml_node *node)
 		return "a list";
 	if (node->kind == DEMON_YAML_MAPPING)
 		return "a mapping";
-	switch (json_typeof(node->scalar)) {
-	case JSON_STRING:
-		return "a string";
-	case JSON_INTEGER:
-		return "an integer";
-	case JSON_REAL:
-		return "a number";
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return "a boolean";
-	case JSON_NULL:
-	case JSON_OBJECT:
-	case JSON_ARRAY:
-		break;
-	}
-	return "nothing";
+	return json_is_null(node->scalar) ? "nothing" : demon_json_describe(node->scalar);
 }

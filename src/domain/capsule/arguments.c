@@ -43,30 +43,6 @@ void demon_arguments_report_key(const struct demon_arguments *a, const char *poi
 	a->report(a->ctx, pointer, true, text);
 }
 
-const char *demon_arguments_describe(const json_t *value)
-{
-	if (!value)
-		return "nothing";
-	switch (json_typeof(value)) {
-	case JSON_OBJECT:
-		return "a mapping";
-	case JSON_ARRAY:
-		return "a list";
-	case JSON_STRING:
-		return "a string";
-	case JSON_INTEGER:
-		return "an integer";
-	case JSON_REAL:
-		return "a number";
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return "a boolean";
-	case JSON_NULL:
-		break;
-	}
-	return "null";
-}
-
 static bool is_known(const char *key, const char *const *known, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -104,7 +80,7 @@ bool demon_arguments_known(const struct demon_arguments *a, const char *const *k
 		return true;
 	if (!json_is_object(a->with)) {
 		demon_arguments_report(a, "", "arguments: expected a mapping, found %s",
-				       demon_arguments_describe(a->with));
+				       demon_json_describe(a->with));
 		return false;
 	}
 	json_object_foreach(with, key, value) if (!is_known(key, known, count))
@@ -119,7 +95,7 @@ static void report_type(const struct demon_arguments *a, const char *key, const 
 
 	demon_arguments_pointer(&pointer, key);
 	demon_arguments_report(a, pointer.data, "argument '%s': expected %s, found %s", key, wanted,
-			       demon_arguments_describe(found));
+			       demon_json_describe(found));
 }
 
 const char *demon_arguments_text(const struct demon_arguments *a, const char *key)
@@ -215,4 +191,17 @@ bool demon_arguments_duration(const json_t *value, int64_t max_ms, int64_t *ret_
 	if (!json_is_string(value) || !read_duration(json_string_value(value), &ms))
 		return false;
 	return in_range(ms, max_ms, ret_ms);
+}
+
+void demon_argument_note(void *ctx, const char *pointer, bool at_key, const char *text)
+{
+	struct demon_argument_problem *p = ctx;
+
+	(void)at_key;
+	if (p->found)
+		return;
+	p->found = true;
+	(void)snprintf(p->pointer, sizeof(p->pointer), "%.*s", demon_output_clip(pointer, 127),
+		       pointer);
+	(void)snprintf(p->text, sizeof(p->text), "%.*s", demon_output_clip(text, 255), text);
 }

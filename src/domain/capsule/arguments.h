@@ -31,15 +31,21 @@ const char *demon_arguments_text(const struct demon_arguments *a, const char *ke
 /** Reports @p key if it is there and not a boolean. */
 void demon_arguments_flag(const struct demon_arguments *a, const char *key);
 
-/** What a value is, for messages: "a string", "an integer", "a mapping". Static storage. */
-const char *demon_arguments_describe(const json_t *value);
-
 /**
  * Reads a length of time: seconds as a number above 0, or an ISO 8601 duration of weeks or of
  * days, hours, minutes and seconds ("PT30S", "P1DT12H", "PT0.5S"). False: it is something else,
  * not above 0 ms, or longer than @p max_ms.
  */
 bool demon_arguments_duration(const json_t *value, int64_t max_ms, int64_t *ret_ms);
+
+/** The first problem of arguments that were not known before the run: zeroed, then given as ctx to
+ * a check with demon_argument_note(). */
+struct demon_argument_problem {
+	bool found;
+	char pointer[128];
+	char text[256];
+};
+void demon_argument_note(void *ctx, const char *pointer, bool at_key, const char *text);
 
 /** Appends "/KEY" with the escapes of a JSON pointer. */
 void demon_arguments_pointer(struct demon_buf *out, const char *key);

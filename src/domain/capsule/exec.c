@@ -13,31 +13,11 @@
 
 #define CUT_MAX 64 /* bytes of JSON that the mark of a cut takes */
 
-/* The first problem of arguments that were not known before the run. */
-struct problem {
-	bool found;
-	char pointer[128];
-	char text[256];
-};
-
-static void note(void *ctx, const char *pointer, bool at_key, const char *text)
-{
-	struct problem *p = ctx;
-
-	(void)at_key;
-	if (p->found)
-		return;
-	p->found = true;
-	(void)snprintf(p->pointer, sizeof(p->pointer), "%.*s", demon_output_clip(pointer, 127),
-		       pointer);
-	(void)snprintf(p->text, sizeof(p->text), "%.*s", demon_output_clip(text, 255), text);
-}
-
 static bool refuse_arguments(struct demon_envelope *e, const json_t *with)
 {
-	struct problem p = {.found = false};
+	struct demon_argument_problem p = {.found = false};
 
-	demon_program_check(with, note, &p);
+	demon_program_check(with, demon_argument_note, &p);
 	if (p.found)
 		demon_envelope_error(e, "EXEC_ARGUMENTS", p.text,
 				     json_pack("{s:s}", "pointer", p.pointer));

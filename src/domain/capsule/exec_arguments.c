@@ -41,7 +41,7 @@ static void check_word(const struct demon_arguments *a, const char *pointer, con
 {
 	if (!json_is_string(word))
 		demon_arguments_report(a, pointer, "argument '%s': expected a string, found %s",
-				       name, demon_arguments_describe(word));
+				       name, demon_json_describe(word));
 	else if (has_nul(word))
 		demon_arguments_report(a, pointer, "argument '%s': has a NUL character", name);
 }
@@ -57,7 +57,7 @@ static void check_command(const struct demon_arguments *a)
 	if (!json_is_array(command) || json_array_size(command) == 0) {
 		demon_arguments_report(
 		    a, "/command", "argument 'command': expected a list of strings, found %s",
-		    json_is_array(command) ? "an empty list" : demon_arguments_describe(command));
+		    json_is_array(command) ? "an empty list" : demon_json_describe(command));
 		return;
 	}
 	for (size_t i = 0; i < json_array_size(command); i++) {
@@ -104,7 +104,7 @@ static void check_variable(const struct demon_arguments *a, const char *name, co
 	if (!json_is_string(value))
 		demon_arguments_report(
 		    a, pointer.data, "argument 'env': value of '%.*s': expected a string, found %s",
-		    shown, name, demon_arguments_describe(value));
+		    shown, name, demon_json_describe(value));
 	else if (has_nul(value))
 		demon_arguments_report(a, pointer.data,
 				       "argument 'env': value of '%.*s': has a NUL character",
@@ -119,7 +119,7 @@ static void check_env(const struct demon_arguments *a)
 
 	if (env && !json_is_object(env))
 		demon_arguments_report(a, "/env", "argument 'env': expected a mapping, found %s",
-				       demon_arguments_describe(env));
+				       demon_json_describe(env));
 	json_object_foreach(env, name, value) check_variable(a, name, value);
 }
 
@@ -130,7 +130,7 @@ static void check_passed(const struct demon_arguments *a)
 	if (names && !json_is_array(names))
 		demon_arguments_report(a, "/passEnv",
 				       "argument 'passEnv': expected a list of names, found %s",
-				       demon_arguments_describe(names));
+				       demon_json_describe(names));
 	if (json_array_size(names) > PASS_MAX)
 		demon_arguments_report(a, "/passEnv", "argument 'passEnv': more than %d names",
 				       PASS_MAX);
@@ -167,7 +167,7 @@ static void check_limits(const struct demon_arguments *a)
 	if (all && !json_is_object(all)) {
 		demon_arguments_report(a, "/limits",
 				       "argument 'limits': expected a mapping, found %s",
-				       demon_arguments_describe(all));
+				       demon_json_describe(all));
 		return;
 	}
 	(void)demon_arguments_known(&inner, names, demon_count(names));
@@ -183,7 +183,7 @@ static void check_limits(const struct demon_arguments *a)
 			    "limit '%s': expected an integer from %lld to %lld%s%s", limits[i].name,
 			    (long long)limits[i].least, (long long)limits[i].most,
 			    json_is_integer(value) ? "" : ", found ",
-			    json_is_integer(value) ? "" : demon_arguments_describe(value));
+			    json_is_integer(value) ? "" : demon_json_describe(value));
 	}
 }
 
@@ -197,7 +197,7 @@ static void check_timeout(const struct demon_arguments *a)
 		    a, "/timeout",
 		    "argument 'timeout': expected seconds above 0 or a duration such as "
 		    "PT30S, at most 30 days, found %s",
-		    json_is_string(timeout) ? "another string" : demon_arguments_describe(timeout));
+		    json_is_string(timeout) ? "another string" : demon_json_describe(timeout));
 }
 
 /* What makes no sense for a program that nobody waits for. */

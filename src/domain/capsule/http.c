@@ -1,6 +1,7 @@
 /*
  * http: sends a request and answers with what came back.
  */
+#include "arguments.h"
 #include "http_answer.h"
 #include "http_arguments.h"
 #include "output.h"
@@ -21,31 +22,11 @@ struct session {
 	bool limited; /* the call's limit is what ends the try, not the step's own */
 };
 
-/* The first problem of arguments that were not known before the run. */
-struct problem {
-	bool found;
-	char pointer[128];
-	char text[256];
-};
-
-static void note(void *ctx, const char *pointer, bool at_key, const char *text)
-{
-	struct problem *p = ctx;
-
-	(void)at_key;
-	if (p->found)
-		return;
-	p->found = true;
-	(void)snprintf(p->pointer, sizeof(p->pointer), "%.*s", demon_output_clip(pointer, 127),
-		       pointer);
-	(void)snprintf(p->text, sizeof(p->text), "%.*s", demon_output_clip(text, 255), text);
-}
-
 static bool refuse_arguments(struct demon_envelope *e, const json_t *with)
 {
-	struct problem p = {0};
+	struct demon_argument_problem p = {0};
 
-	demon_http_check(with, note, &p);
+	demon_http_check(with, demon_argument_note, &p);
 	if (p.found)
 		demon_envelope_error(e, "HTTP_ARGUMENTS", p.text,
 				     json_pack("{s:s}", "pointer", p.pointer));

@@ -55,7 +55,7 @@ static enum demon_rc set_fields(struct demon_http_plan *plan, const struct demon
 	{
 		DEMON_BUF(text, 0);
 
-		(void)demon_http_scalar(value, &text);
+		(void)demon_json_scalar(value, &text);
 		demon_http_fields_add(&plan->fields, name, text.data);
 		if (text.rc)
 			plan->fields.failed = true;

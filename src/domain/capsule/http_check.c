@@ -57,7 +57,7 @@ static json_t *mapping(const struct demon_arguments *a, const char *key)
 		return value;
 	demon_arguments_pointer(&pointer, key);
 	demon_arguments_report(a, pointer.data, "argument '%s': expected a mapping, found %s", key,
-			       demon_arguments_describe(value));
+			       demon_json_describe(value));
 	return NULL;
 }
 
@@ -95,7 +95,7 @@ static void check_uri(const struct demon_arguments *a, const char *pointer, cons
 	if (!json_is_string(value)) {
 		demon_arguments_report(a, pointer,
 				       "the endpoint's URI: expected a string, found %s",
-				       demon_arguments_describe(value));
+				       demon_json_describe(value));
 		return;
 	}
 	if (has_secret(json_string_value(value)))
@@ -124,7 +124,7 @@ static void check_credential(const struct demon_arguments *a, const char *pointe
 	if (!json_is_string(value))
 		demon_arguments_report(a, at.data,
 				       "authentication: '%s': expected a string, found %s", key,
-				       demon_arguments_describe(value));
+				       demon_json_describe(value));
 	else if (!demon_http_is_value(json_string_value(value)))
 		demon_arguments_report(a, at.data, "authentication: '%s' has control characters",
 				       key);
@@ -147,7 +147,7 @@ static void check_policy(const struct demon_arguments *a, const char *kind, json
 	if (!json_is_object(policy)) {
 		demon_arguments_report(a, pointer.data,
 				       "authentication '%s': expected a mapping, found %s", kind,
-				       demon_arguments_describe(policy));
+				       demon_json_describe(policy));
 		return;
 	}
 	check_keys(a, pointer.data, policy, keys, count);
@@ -165,7 +165,7 @@ static void check_authentication(const struct demon_arguments *a, json_t *authen
 				       "authentication: expected 'basic' or 'bearer', found %s",
 				       json_is_object(authentication)
 					   ? "a mapping with other than one key"
-					   : demon_arguments_describe(authentication));
+					   : demon_json_describe(authentication));
 		return;
 	}
 	json_object_foreach(authentication, kind, policy)
@@ -266,11 +266,11 @@ static void check_headers(const struct demon_arguments *a)
 		if (problem)
 			demon_arguments_report_key(a, pointer.data, "argument 'headers': '%.*s' %s",
 						   shown, name, problem);
-		if (!demon_http_scalar(value, &text))
+		if (!demon_json_scalar(value, &text))
 			demon_arguments_report(
 			    a, pointer.data,
 			    "argument 'headers': value of '%.*s': expected a string, found %s",
-			    shown, name, demon_arguments_describe(value));
+			    shown, name, demon_json_describe(value));
 		else if (!demon_http_is_value(text.data) || strlen(text.data) != text.len)
 			demon_arguments_report(
 			    a, pointer.data,
@@ -291,11 +291,11 @@ static void check_query(const struct demon_arguments *a)
 
 		demon_buf_str(&pointer, "/query");
 		demon_arguments_pointer(&pointer, name);
-		if (!demon_http_scalar(value, &text))
+		if (!demon_json_scalar(value, &text))
 			demon_arguments_report(
 			    a, pointer.data,
 			    "argument 'query': value of '%.*s': expected a string, found %s",
-			    demon_output_clip(name, 64), name, demon_arguments_describe(value));
+			    demon_output_clip(name, 64), name, demon_json_describe(value));
 	}
 }
 
@@ -316,7 +316,7 @@ static void check_time(const struct demon_arguments *a, const char *pointer, con
 		    "argument '%s': expected seconds above 0 or a duration such as PT30S, at most "
 		    "%lld seconds, found %s",
 		    pointer + 1, (long long)(max_ms / 1000),
-		    json_is_string(value) ? "another string" : demon_arguments_describe(value));
+		    json_is_string(value) ? "another string" : demon_json_describe(value));
 }
 
 static void check_statuses(const struct demon_arguments *a, const json_t *statuses)
@@ -326,7 +326,7 @@ static void check_statuses(const struct demon_arguments *a, const json_t *status
 	if (!json_is_array(statuses))
 		demon_arguments_report(a, "/retry/statuses",
 				       "argument 'retry/statuses': expected a list, found %s",
-				       demon_arguments_describe(statuses));
+				       demon_json_describe(statuses));
 	for (size_t i = 0; i < json_array_size(statuses); i++) {
 		DEMON_BUF(pointer, 0);
 
@@ -349,7 +349,7 @@ static void check_retry(const struct demon_arguments *a)
 		    a, attempts ? "/retry/attempts" : "/retry",
 		    "argument 'retry': 'attempts': expected an integer from 1 to %d, found %s",
 		    DEMON_HTTP_ATTEMPTS_MAX,
-		    json_is_integer(attempts) ? "another" : demon_arguments_describe(attempts));
+		    json_is_integer(attempts) ? "another" : demon_json_describe(attempts));
 	check_statuses(a, json_object_get(retry, "statuses"));
 	check_time(a, "/retry/delay", json_object_get(retry, "delay"), DEMON_HTTP_DELAY_MAX_MS);
 }

@@ -9,19 +9,6 @@
 
 #define NAME_MAX_LEN 256
 
-bool demon_http_scalar(const json_t *value, struct demon_buf *out)
-{
-	if (json_is_string(value))
-		demon_buf_add(out, json_string_value(value), json_string_length(value));
-	else if (json_is_number(value))
-		demon_json_number(out, json_number_value(value));
-	else if (json_is_boolean(value))
-		demon_buf_str(out, json_is_true(value) ? "true" : "false");
-	else
-		return false;
-	return true;
-}
-
 static bool is_unreserved(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -102,10 +89,10 @@ static enum demon_rc expand_name(const char *name, const json_t *data, struct de
 	if (!value)
 		return demon_err_set(err, DEMON_INVALID, "'{%.*s}': the input has no '%.*s'", shown,
 				     name, shown, name);
-	if (!demon_http_scalar(value, &text))
+	if (!demon_json_scalar(value, &text))
 		return demon_err_set(err, DEMON_INVALID,
 				     "'{%.*s}': expected a string, a number or a boolean, found %s",
-				     shown, name, demon_arguments_describe(value));
+				     shown, name, demon_json_describe(value));
 	encode(out, text.data, text.len);
 	return demon_buf_rc(&text, err);
 }
@@ -184,7 +171,7 @@ void demon_http_uri_build(const char *uri, const json_t *query, struct demon_buf
 		if (!any || (*last != '?' && *last != '&'))
 			demon_buf_char(out, any ? '&' : '?');
 		any = true;
-		(void)demon_http_scalar(value, &text);
+		(void)demon_json_scalar(value, &text);
 		encode(out, name, strlen(name));
 		demon_buf_char(out, '=');
 		encode(out, text.data, text.len);

@@ -30,7 +30,4 @@ const char *demon_http_uri_problem(const char *uri);
  * numbers and booleans), percent-encoded. */
 void demon_http_uri_build(const char *uri, const json_t *query, struct demon_buf *out);
 
-/** Appends a string, number or boolean as text; false: it is something else. */
-bool demon_http_scalar(const json_t *value, struct demon_buf *out);
-
 #endif

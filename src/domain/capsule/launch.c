@@ -75,25 +75,12 @@ static void pass_all(struct demon_launch *l, const json_t *with)
 }
 
 /* A member of the input as text; false: it is neither string nor number nor boolean. */
-static bool scalar_text(const json_t *value, struct demon_buf *out)
-{
-	if (json_is_string(value))
-		demon_buf_str(out, json_string_value(value));
-	else if (json_is_number(value))
-		demon_json_number(out, json_number_value(value));
-	else if (json_is_boolean(value))
-		demon_buf_str(out, json_is_true(value) ? "true" : "false");
-	else
-		return false;
-	return true;
-}
-
 static void add_param(struct demon_launch *l, const char *name, const json_t *value)
 {
 	DEMON_BUF(variable, 0);
 	DEMON_BUF(text, 0);
 
-	if (!demon_launch_is_name(name) || !scalar_text(value, &text))
+	if (!demon_launch_is_name(name) || !demon_json_scalar(value, &text))
 		return;
 	demon_buf_str(&variable, "DEMON_PARAM_");
 	for (; *name; name++)

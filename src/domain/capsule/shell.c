@@ -70,7 +70,7 @@ static void report_type(const struct look *l, const char *key, const char *wante
 
 	demon_arguments_pointer(&pointer, key);
 	demon_arguments_report(&l->a, pointer.data, "%s: expected %s, found %s", key, wanted,
-			       demon_arguments_describe(found));
+			       demon_json_describe(found));
 }
 
 /* A text that becomes one argument of a program. */
@@ -204,7 +204,7 @@ static void check_source(const struct look *l)
 		demon_arguments_report(&l->a, "/source", "source: missing required key 'endpoint'");
 	else if (!json_is_string(uri))
 		demon_arguments_report(&l->a, pointer, "source: expected a URI, found %s",
-				       demon_arguments_describe(uri));
+				       demon_json_describe(uri));
 	else if (!is_expression(l, uri) && !file_path(json_string_value(uri), &path))
 		demon_arguments_report(
 		    &l->a, pointer, "source: only file:///PATH is supported, found '%.*s'",
@@ -261,12 +261,12 @@ void demon_shell_check_run(const json_t *run, demon_argument_problem_fn *report,
 
 	if (await && !json_is_boolean(await))
 		demon_arguments_report(&a, "/await", "await: expected true or false, found %s",
-				       demon_arguments_describe(await));
+				       demon_json_describe(await));
 	if (wanted && !is_return(json_string_value(wanted)))
 		demon_arguments_report(
 		    &a, "/return",
 		    "return: expected one of stdout, stderr, code, all, none, found %s",
-		    json_is_string(wanted) ? "another string" : demon_arguments_describe(wanted));
+		    json_is_string(wanted) ? "another string" : demon_json_describe(wanted));
 }
 
 /* Exec's arguments under way. The first failure sticks. */

@@ -206,7 +206,7 @@ struct demon_value demon_value_find(struct demon_value from, const char *pointer
 
 const char *demon_value_describe(struct demon_value value)
 {
-	return value.node ? demon_yaml_describe(value.node) : demon_arguments_describe(value.json);
+	return value.node ? demon_yaml_describe(value.node) : demon_json_describe(value.json);
 }
 
 /* The value at which the tree gets deeper than @p left levels; absent: it does not. */
