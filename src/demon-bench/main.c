@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "ours.h"
 #include "queries.h"
+#include "rituals.h"
 
 #include "base/bytes.h"
 #include "base/json.h"
@@ -34,6 +35,7 @@ struct options {
 	const char *dir;
 	const char *only; /* one comparison by name, or NULL */
 	bool large;       /* the queries too */
+	bool rituals;     /* the engine too */
 };
 
 /* One comparison: slices of `ours` and `bare` in turn. */
@@ -247,9 +249,28 @@ static size_t read_back(const char *dir, struct result *results)
 	return QUERY_COUNT;
 }
 
+/* The engine; a rate without a bare side has no ratio. */
+static size_t run_rituals(const char *dir, bool quick, struct result *results)
+{
+	struct ritual_result rituals[RITUAL_COUNT];
+
+	rituals_measure(dir, quick, rituals);
+	for (size_t i = 0; i < RITUAL_COUNT; i++) {
+		const struct ritual_result *from = &rituals[i];
+
+		results[i] = (struct result){.name = from->name,
+					     .unit = from->unit,
+					     .ours = from->ours,
+					     .bare = from->bare,
+					     .ratio = from->bare > 0 ? from->ours / from->bare : 0};
+		(void)snprintf(results[i].note, sizeof(results[i].note), "%s", from->note);
+	}
+	return RITUAL_COUNT;
+}
+
 static void run(const struct options *options, const char *dir)
 {
-	struct result results[demon_count(comparisons) + QUERY_COUNT];
+	struct result results[demon_count(comparisons) + QUERY_COUNT + RITUAL_COUNT];
 	size_t count = 0;
 	struct breakdown parts = breakdown_measure();
 	double fsync_us = fsync_measure(dir) * 1e6;
@@ -266,6 +287,8 @@ static void run(const struct options *options, const char *dir)
 	describe(results, count, &parts, fsync_us);
 	if (options->large)
 		count += read_back(dir, results + count);
+	if (options->rituals)
+		count += run_rituals(dir, options->quick, results + count);
 	if (options->json)
 		print_json(results, count);
 	else
@@ -274,23 +297,23 @@ static void run(const struct options *options, const char *dir)
 
 static const char usage[] =
     "usage: demon-bench [--json] [--quick] [--dir FOLDER] [--only NAME] [--large]\n"
+    "                   [--rituals]\n"
     "\n"
     "Measures the store beside SQLite by itself, interleaved in one run.\n"
     "  --json        one object: name -> {ours, bare, ratio, unit, note}\n"
     "  --quick       under 40 seconds\n"
     "  --dir FOLDER  where the databases are made (default /dev/shm, else /tmp)\n"
     "  --only NAME   one comparison: append_batch, append_concurrent, append_single\n"
-    "  --large       also reads from a log of a million events\n";
+    "  --large       also reads from a log of a million events\n"
+    "  --rituals     also runs rituals, and a daemon with many that wait\n";
 
 static bool parse(int argc, char **argv, struct options *options)
 {
-	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
-					      {"quick", no_argument, NULL, 'q'},
-					      {"dir", required_argument, NULL, 'd'},
-					      {"large", no_argument, NULL, 'l'},
-					      {"only", required_argument, NULL, 'o'},
-					      {"help", no_argument, NULL, 'h'},
-					      {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {
+	    {"json", no_argument, NULL, 'j'},      {"quick", no_argument, NULL, 'q'},
+	    {"dir", required_argument, NULL, 'd'}, {"large", no_argument, NULL, 'l'},
+	    {"rituals", no_argument, NULL, 'r'},   {"only", required_argument, NULL, 'o'},
+	    {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
 	int c;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no threads yet */
@@ -307,6 +330,9 @@ static bool parse(int argc, char **argv, struct options *options)
 			break;
 		case 'l':
 			options->large = true;
+			break;
+		case 'r':
+			options->rituals = true;
 			break;
 		case 'o':
 			options->only = optarg;

@@ -237,27 +237,28 @@ static const struct step **sorted(const struct steps *s)
 	return list;
 }
 
-/* One difference; *differs is set. */
-static enum demon_rc tell(struct demon_ctl *ctl, const struct step *a, const struct step *b,
-			  bool *differs, struct demon_err *err)
-{
-	const struct step *any = a ? a : b;
+/* One difference: how the step ended in both runs, NULL where one has none. */
+struct difference {
+	const struct step *step; /* of one of them */
+	const char *a;
+	const char *b;
+};
 
-	if (a && b && strcmp(a->status, b->status) == 0)
-		return DEMON_OK;
-	*differs = true;
+static enum demon_rc tell(struct demon_ctl *ctl, const struct difference *d, struct demon_err *err)
+{
+	const char *path = d->step->path + 1;
+
 	if (ctl->settings.json)
 		return demon_out_json(&ctl->settings,
-				      json_pack("{s:s?, s:s?, s:s, s:s}", "a", a ? a->status : NULL,
-						"b", b ? b->status : NULL, "name", any->name,
-						"path", any->path + 1),
+				      json_pack("{s:s?, s:s?, s:s, s:s}", "a", d->a, "b", d->b,
+						"name", d->step->name, "path", path),
 				      err);
-	if (!a)
-		(void)printf("> %s: %s\n", any->path + 1, b->status);
-	else if (!b)
-		(void)printf("< %s: %s\n", any->path + 1, a->status);
+	if (!d->a)
+		(void)printf("> %s: %s\n", path, d->b);
+	else if (!d->b)
+		(void)printf("< %s: %s\n", path, d->a);
 	else
-		(void)printf("! %s: %s, then %s\n", any->path + 1, a->status, b->status);
+		(void)printf("! %s: %s, then %s\n", path, d->a, d->b);
 	return DEMON_OK;
 }
 
@@ -266,6 +267,7 @@ static enum demon_rc compare(struct demon_ctl *ctl, const struct steps *a, const
 {
 	demon_auto_free const struct step **x = sorted(a);
 	demon_auto_free const struct step **y = sorted(b);
+	struct difference d;
 	enum demon_rc rc = DEMON_OK;
 
 	if (!x || !y)
@@ -273,7 +275,13 @@ static enum demon_rc compare(struct demon_ctl *ctl, const struct steps *a, const
 	for (size_t i = 0, k = 0; !rc && (i < a->count || k < b->count);) {
 		int order = i == a->count ? 1 : k == b->count ? -1 : strcmp(x[i]->path, y[k]->path);
 
-		rc = tell(ctl, order <= 0 ? x[i] : NULL, order >= 0 ? y[k] : NULL, differs, err);
+		d = (struct difference){.step = order <= 0 ? x[i] : y[k],
+					.a = order <= 0 ? x[i]->status : NULL,
+					.b = order >= 0 ? y[k]->status : NULL};
+		if (order || strcmp(d.a, d.b) != 0) {
+			*differs = true;
+			rc = tell(ctl, &d, err);
+		}
 		i += order <= 0;
 		k += order >= 0;
 	}
