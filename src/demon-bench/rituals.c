@@ -333,7 +333,7 @@ static void waits(const char *dir, bool quick, struct ritual_result *r)
 
 void rituals_measure(const char *dir, bool quick, struct ritual_result results[RITUAL_COUNT])
 {
-	three_steps(dir, quick, &results[0]);
-	loops(dir, quick, &results[1]);
+	three_steps(dir, quick, &results[1]);
+	loops(dir, quick, &results[0]);
 	waits(dir, quick, &results[2]);
 }

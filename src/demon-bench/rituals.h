@@ -18,7 +18,7 @@ struct ritual_result {
 
 #define RITUAL_COUNT 3
 
-/** Measures in databases below @p dir. */
+/** Measures in databases below @p dir; results are in the order of their names. */
 void rituals_measure(const char *dir, bool quick, struct ritual_result results[RITUAL_COUNT]);
 
 #endif
