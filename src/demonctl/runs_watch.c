@@ -5,6 +5,7 @@
 #include "domain/ritual/run.h"
 #include "out.h"
 #include "play.h"
+#include "store/liveness.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,6 +106,10 @@ enum demon_rc demon_command_runs_watch(struct demon_ctl *ctl, struct demon_err *
 	if ((rc = demon_ctl_open(ctl, false, err)) ||
 	    (rc = demon_run_find(ctl->store, ctl->settings.tenant.value, ctl->words[0], &run, err)))
 		return rc;
+	if (!demon_store_claimed_elsewhere(ctl->store, 0))
+		demon_out_note(&ctl->settings,
+			       "no daemon holds this node: what waits goes on when one "
+			       "is started");
 	filter.tenant_id = run.tenant_id;
 	filter.run_id = run.run_id;
 	if ((rc = demon_reader_open(ctl->store, &filter, &reader, err)))

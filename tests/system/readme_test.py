@@ -5,7 +5,7 @@ import re
 import subprocess
 import unittest
 
-from support import BUILD, SOURCE, Case
+from support import BUILD, DEMOND, SOURCE, Case, wait_until
 
 
 class Tour(Case):
@@ -16,6 +16,9 @@ class Tour(Case):
         os.makedirs(os.path.join(self.dir, "build"))
         os.symlink(BUILD, os.path.join(self.dir, "build/release"))
         os.mkdir(os.path.join(self.dir, ".demon"))
+        # what make dev leaves running
+        self.start(DEMOND, "--db", self.path(".demon/demon.db"), "--listen", "127.0.0.1:0")
+        wait_until(lambda: os.path.exists(self.path(".demon/demon.db")), "the daemon to start")
         done = subprocess.run(["sh", "-eu", "-c", tour], cwd=self.dir, capture_output=True, text=True,
                               timeout=120, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
