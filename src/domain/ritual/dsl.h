@@ -3,6 +3,7 @@
  *
  *	dsl        the document: names, `use`, the workflow's own input, output and time
  *	dsl_list   lists of tasks: names, references, where the flow goes
+ *	dsl_flow   whether every task is reached, and every circle is left
  *	dsl_task   tasks by their kind
  *	dsl_call   what is called: capsules, functions of `use`, programs
  *	dsl_try    try, catch, retry; errors
@@ -24,6 +25,7 @@ struct demon_dsl {
 	const char *const
 	    *bound; /* a copy of vars that lasts; NULL: to be made, or there are none */
 	size_t task_count;
+	size_t end_count; /* tasks so far that may end the run: `then: end`, `raise` */
 };
 
 #define DEMON_KEYS(known, later) ((struct demon_keys){known, demon_count(known), later})
@@ -61,6 +63,11 @@ struct demon_value demon_dsl_used(struct demon_dsl *d, const char *kind, struct 
 /** The list at @p v becomes tasks of @p parent, which has the reference and the name. */
 void demon_dsl_list(struct demon_dsl *d, struct demon_value v, const char *reference,
 		    struct demon_task *parent);
+
+/** Looks where the tasks of @p parent, the list at @p list, lead. leaves[i]: something in task i
+ * may end the run. */
+void demon_dsl_flow(struct demon_dsl *d, struct demon_value list, const struct demon_task *parent,
+		    const bool *leaves);
 
 /** Where `then` of @p mapping leads within @p names (name → index); @p after: without one. */
 size_t demon_dsl_then(struct demon_dsl *d, struct demon_value mapping, const json_t *names,

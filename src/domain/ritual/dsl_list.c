@@ -69,15 +69,21 @@ static void suggest_then(struct demon_dsl *d, struct demon_value v, const char *
 			 const json_t *names)
 {
 	size_t count = json_object_size(names) + 3;
-	demon_auto_free const char **known = demon_calloc(count, sizeof(*known));
-	struct demon_keys keys = {.known = known, .later = demon_dsl_none};
+	demon_auto_free const char **known = NULL;
+	struct demon_keys keys = {.later = demon_dsl_none};
 	const char *key;
 	json_t *index;
 
+	if (d->loader->problems->count >= DEMON_PROBLEMS_MAX) {
+		demon_loader_problem(d->loader, v, "then: there is no such task");
+		return;
+	}
+	known = demon_calloc(count, sizeof(*known));
 	if (!known) {
 		d->loader->failed = true;
 		return;
 	}
+	keys.known = known;
 	known[keys.count++] = "continue";
 	known[keys.count++] = "end";
 	known[keys.count++] = "exit";
@@ -94,8 +100,10 @@ size_t demon_dsl_then(struct demon_dsl *d, struct demon_value mapping, const jso
 
 	if (!name || strcmp(name, "continue") == 0)
 		return after;
-	if (strcmp(name, "end") == 0)
+	if (strcmp(name, "end") == 0) {
+		d->end_count++;
 		return DEMON_NEXT_END;
+	}
 	if (strcmp(name, "exit") == 0)
 		return DEMON_NEXT_EXIT;
 	if (index)
@@ -104,12 +112,18 @@ size_t demon_dsl_then(struct demon_dsl *d, struct demon_value mapping, const jso
 	return after;
 }
 
-/* The list itself is sound: its tasks are read one by one. */
+/* The list itself is sound: its tasks are read one by one. leaves[i]: something in task i may end
+ * the run. */
 static void load_tasks(struct demon_dsl *d, struct demon_value list, const char *reference,
-		       struct demon_task *tasks, json_t *names)
+		       struct demon_task *tasks, bool *leaves)
 {
+	json_auto_t *names = json_object();
 	size_t count = json_array_size(list.json);
 
+	if (!names) {
+		d->loader->failed = true;
+		return;
+	}
 	for (size_t i = 0; i < count; i++) {
 		struct demon_value task = {NULL, NULL};
 		const char *name = "";
@@ -121,6 +135,7 @@ static void load_tasks(struct demon_dsl *d, struct demon_value list, const char 
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct demon_value item = demon_value_at(list, i);
+		size_t ends = d->end_count;
 		const json_t *task;
 
 		tasks[i].next = i + 1 < count ? i + 1 : DEMON_NEXT_EXIT;
@@ -130,79 +145,14 @@ static void load_tasks(struct demon_dsl *d, struct demon_value list, const char 
 		task = json_object_get(item.json, tasks[i].name);
 		tasks[i].reference = reference_of(d, reference, i, tasks[i].name);
 		demon_dsl_task(d, demon_value_member(item, task, 0), names, &tasks[i]);
+		leaves[i] = d->end_count != ends;
 	}
 }
 
-/* Whether a task may lead elsewhere than to `next`. */
-static bool may_turn(const struct demon_task *task)
+/* Problems found so far, also those that are not kept. */
+static size_t problem_count(const struct demon_loader *l)
 {
-	return task->kind == DEMON_TASK_SWITCH || task->condition.json;
-}
-
-/*
- * Every task is to be reached, and a circle needs a way out: a switch, or an `if`. seen[i] is the
- * round that met task i first.
- */
-static void check_flow(struct demon_dsl *d, struct demon_value list,
-		       const struct demon_task *parent)
-{
-	demon_auto_free unsigned char *reached = demon_calloc(parent->count, 1);
-	demon_auto_free size_t *stack = demon_calloc(parent->count, sizeof(*stack));
-	size_t depth = 0;
-
-	if (!reached || !stack) {
-		d->loader->failed = true;
-		return;
-	}
-	reached[0] = 1;
-	stack[depth++] = 0;
-	while (depth) {
-		size_t at = stack[--depth];
-		const struct demon_task *task = &parent->tasks[at];
-
-		for (size_t i = 0; i <= task->case_count + (task->condition.json != NULL); i++) {
-			size_t next = i < task->case_count ? task->cases[i].next : task->next;
-
-			if (i > task->case_count) /* passed over */
-				next = at + 1;
-			if (next >= parent->count || reached[next])
-				continue;
-			reached[next] = 1;
-			stack[depth++] = next;
-		}
-	}
-	for (size_t i = 0; i < parent->count; i++)
-		if (!reached[i])
-			demon_loader_problem(
-			    d->loader, demon_value_at(list, i), "task '%.*s' can never be reached",
-			    demon_output_clip(parent->tasks[i].name, SHOWN), parent->tasks[i].name);
-}
-
-/* A circle of tasks of which none may turn is walked for ever. */
-static void check_circles(struct demon_dsl *d, struct demon_value list,
-			  const struct demon_task *parent)
-{
-	demon_auto_free size_t *round = demon_calloc(parent->count, sizeof(*round));
-
-	if (!round) {
-		d->loader->failed = true;
-		return;
-	}
-	for (size_t start = 0; start < parent->count; start++) {
-		size_t i = start;
-
-		while (i < parent->count && !round[i] && !may_turn(&parent->tasks[i])) {
-			round[i] = start + 1;
-			i = parent->tasks[i].next;
-		}
-		if (i < parent->count && round[i] == start + 1 && !may_turn(&parent->tasks[i])) {
-			demon_loader_problem(d->loader, demon_value_at(list, i),
-					     "tasks go in a circle for ever from '%.*s' on",
-					     demon_output_clip(parent->tasks[i].name, SHOWN),
-					     parent->tasks[i].name);
-			return;
-		}
-	}
+	return l->problems->count + l->problems->dropped;
 }
 
 void demon_dsl_list(struct demon_dsl *d, struct demon_value v, const char *reference,
@@ -210,8 +160,8 @@ void demon_dsl_list(struct demon_dsl *d, struct demon_value v, const char *refer
 {
 	struct demon_loader *l = d->loader;
 	size_t count = json_array_size(v.json);
-	size_t before = l->problems->count;
-	json_auto_t *names = NULL;
+	size_t before = problem_count(l);
+	demon_auto_free bool *leaves = NULL;
 	struct demon_task *tasks;
 
 	if (!count) {
@@ -225,17 +175,15 @@ void demon_dsl_list(struct demon_dsl *d, struct demon_value v, const char *refer
 		demon_loader_problem(l, v, "more than %d tasks", DEMON_DSL_TASKS);
 		return;
 	}
-	names = json_object();
+	leaves = demon_calloc(count, sizeof(*leaves));
 	tasks = demon_loader_new(l, count, sizeof(*tasks));
-	if (!names || !tasks) {
+	if (!leaves || !tasks) {
 		l->failed = true;
 		return;
 	}
-	load_tasks(d, v, reference, tasks, names);
+	load_tasks(d, v, reference, tasks, leaves);
 	parent->tasks = tasks;
 	parent->count = count;
-	if (l->problems->count != before)
-		return;
-	check_flow(d, v, parent);
-	check_circles(d, v, parent);
+	if (!l->failed && problem_count(l) == before)
+		demon_dsl_flow(d, v, parent, leaves);
 }

@@ -136,15 +136,43 @@ static void add_literal(struct demon_buf *out, const json_t *json, bool secrets)
 	demon_buf_char(out, '"');
 }
 
+static void add_program(struct demon_buf *out, const json_t *json, bool secrets);
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* In the order of the names: the program is to be the same, however the mapping was written. */
+static void add_mapping(struct demon_buf *out, const json_t *json, bool secrets)
+{
+	size_t count = 0;
+	demon_auto_free const char **keys = demon_calloc(json_object_size(json) + 1, sizeof(*keys));
+	const char *key;
+	json_t *item;
+
+	if (!keys) {
+		out->rc = DEMON_NOMEM;
+		return;
+	}
+	json_object_foreach(demon_json_iterable(json), key, item) keys[count++] = key;
+	qsort(keys, count, sizeof(*keys), by_name);
+	demon_buf_char(out, '{');
+	for (size_t i = 0; i < count; i++) {
+		demon_buf_str(out, i ? "," : "");
+		demon_json_string(out, keys[i], strlen(keys[i]));
+		demon_buf_char(out, ':');
+		add_program(out, json_object_get(json, keys[i]), secrets);
+	}
+	demon_buf_char(out, '}');
+}
+
 /* A program that makes the tree. */
 static void add_program(struct demon_buf *out, const json_t *json, bool secrets)
 {
 	struct demon_err err;
 	const char *text;
 	size_t len;
-	const char *key;
-	json_t *item;
-	size_t n = 0;
 
 	if (is_marked(json, &text, &len)) {
 		demon_buf_char(out, '(');
@@ -160,15 +188,7 @@ static void add_program(struct demon_buf *out, const json_t *json, bool secrets)
 		}
 		demon_buf_char(out, ']');
 	} else if (json_is_object(json)) {
-		demon_buf_char(out, '{');
-		json_object_foreach(demon_json_iterable(json), key, item)
-		{
-			demon_buf_str(out, n++ ? "," : "");
-			demon_json_string(out, key, strlen(key));
-			demon_buf_char(out, ':');
-			add_program(out, item, secrets);
-		}
-		demon_buf_char(out, '}');
+		add_mapping(out, json, secrets);
 	} else if (demon_json_canonical(json, out, &err)) {
 		out->rc = DEMON_NOMEM;
 	}

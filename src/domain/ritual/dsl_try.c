@@ -13,6 +13,7 @@ void demon_dsl_raise(struct demon_dsl *d, struct demon_value v, struct demon_tas
 	struct demon_value error;
 	struct demon_value member;
 
+	d->end_count++;
 	if (!demon_loader_mapping(d->loader, raise, "raise"))
 		return;
 	demon_loader_keys(d->loader, raise, DEMON_KEYS(known, demon_dsl_none));
