@@ -138,7 +138,7 @@ static void print_step(const struct demon_settings *settings, const struct step 
 	if (step->iteration >= 0)
 		demon_buf_fmt(&line, "[%" PRId64 "] ", step->iteration);
 	demon_out_printable(&line, step->name);
-	demon_buf_fmt(&line, " (%s) %s%s%s", step->call, color, step->status,
+	demon_buf_fmt(&line, " #%" PRId64 " (%s) %s%s%s", step->id, step->call, color, step->status,
 		      *color ? "\x1b[0m" : "");
 	if (step->ms >= 0)
 		demon_buf_fmt(&line, ", %" PRId64 " ms", step->ms);

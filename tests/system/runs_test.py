@@ -124,7 +124,7 @@ class Runs(Case):
         self.assertEqual(tree["steps"][0]["name"], "loop")
         self.assertEqual([(s["iteration"], s["status"]) for s in tree["steps"][0]["steps"]],
                          [(0, "Completed"), (1, "Skipped")])
-        self.assertIn("[1] odd (set) Skipped", self.ctl("runs", "tree", "a").out)
+        self.assertIn("[1] odd #3 (set) Skipped", self.ctl("runs", "tree", "a").out)
         diff = self.ctl("runs", "diff", "a", "b", status=1)
         self.assertEqual(len(diff.out.splitlines()), 2, diff.out)
         self.assertIn("Skipped, then Completed", diff.out)
