@@ -9,6 +9,7 @@
 #include "domain/ritual/run.h"
 #include "ours.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -299,7 +300,7 @@ static void waits(const char *dir, bool quick, struct ritual_result *r)
 	struct demon_store *store = open_ours(dir, "wait.db", path);
 	size_t count = quick ? WAITING / 20 : WAITING;
 	static double late[DUE_AT_ONCE];
-	size_t due = (DUE_AT_ONCE / CALLERS) * CALLERS;
+	size_t due = (size_t)DUE_AT_ONCE / CALLERS * CALLERS;
 	double start = clock_now();
 	double took;
 	int64_t seq;
@@ -312,7 +313,7 @@ static void waits(const char *dir, bool quick, struct ritual_result *r)
 	took = clock_now() - start;
 	check(demon_last_seq(store, &seq, &err), &err);
 	daemon = start_daemon(path);
-	(void)sleep(1);
+	(void)poll(NULL, 0, 1000);
 	idle = memory_of(daemon, "VmRSS:");
 	start_waiting(store, 3, due);
 	all = read_lateness(store, seq, late, due);
