@@ -2,12 +2,15 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/json_text.h"
+#include "domain/capsule/output.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DETAIL_MAX 1024
+#define TEXT_MAX   ((size_t)16 * 1024) /* so that an event holds all, however it is escaped */
 #define KIT_BASE   "https://serverlessworkflow.io/dsl/errors/types/"
 
 void demon_run_error_done(struct demon_run_error *error)
@@ -16,36 +19,99 @@ void demon_run_error_done(struct demon_run_error *error)
 	error->value = NULL;
 }
 
-/* Cuts a text that snprintf() has cut, not within a character. */
-static void trim(char *text, size_t size)
+/* What was quoted may have been cut within a character, or be none; JSON takes neither. */
+static void mend(char *text)
 {
-	size_t at = size - 1;
+	const char *end = text + strlen(text);
 
-	while (at && ((unsigned char)text[at - 1] & 0xc0) == 0x80)
-		at--;
-	if (at && (unsigned char)text[at - 1] >= 0xc0)
-		at--;
-	text[at] = '\0';
+	while (text < end) {
+		size_t n = demon_json_utf8(text, end);
+
+		if (n == 0)
+			*text = '?';
+		text += n ? n : 1;
+	}
 }
 
 enum demon_rc demon_run_error_set(struct demon_run_error *error, const char *type, int status,
 				  const char *title, struct demon_err *err, const char *fmt, ...)
 {
-	char detail[DETAIL_MAX];
+	char detail[DETAIL_MAX + 1];
 	va_list args;
-	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(detail, sizeof(detail), fmt, args);
+	(void)vsnprintf(detail, sizeof(detail), fmt, args);
 	va_end(args);
-	if (n >= (int)sizeof(detail))
-		trim(detail, sizeof(detail));
+	detail[demon_output_clip(detail, DETAIL_MAX - 1)] = '\0';
+	mend(detail);
 	demon_run_error_done(error);
 	error->value = json_pack("{s:s, s:i, s:s, s:s}", "type", type, "status", status, "title",
 				 title, "detail", detail);
 	if (!error->value)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for the error of a step");
 	return demon_err_set(err, DEMON_FAILED, "%s", detail);
+}
+
+enum demon_rc demon_run_error_unfit(struct demon_run_error *error, enum demon_rc rc,
+				    const char *what, struct demon_err *err)
+{
+	if (rc != DEMON_TOOBIG && rc != DEMON_INVALID)
+		return rc;
+	return demon_run_error_set(error, DEMON_ERROR_RUNTIME, 500, "Step failed", err, "%s_%s: %s",
+				   what, rc == DEMON_TOOBIG ? "TOO_LARGE" : "INVALID", err->msg);
+}
+
+/* A JSON pointer, as events have it. */
+static bool is_pointer(const char *text)
+{
+	if (*text && *text != '/')
+		return false;
+	for (text = strchr(text, '~'); text; text = strchr(text + 1, '~'))
+		if (text[1] != '0' && text[1] != '1')
+			return false;
+	return true;
+}
+
+static bool copy_text(json_t *error, const char *key, const json_t *from, const char *source)
+{
+	const char *text = json_string_value(json_object_get(from, source));
+
+	return json_object_set_new(
+		   error, key, json_stringn(text, (size_t)demon_output_clip(text, TEXT_MAX))) == 0;
+}
+
+/* The members of an error that are known and of their type. */
+static json_t *only_known(const json_t *value)
+{
+	const char *title = json_string_value(json_object_get(value, "title"));
+	const char *instance = json_string_value(json_object_get(value, "instance"));
+	json_auto_t *error = json_object();
+
+	if (!copy_text(error, "type", value, "type") ||
+	    json_object_set(error, "status", json_object_get(value, "status")) ||
+	    !copy_text(error, "title", value, title && *title ? "title" : "type") ||
+	    (json_is_string(json_object_get(value, "detail")) &&
+	     !copy_text(error, "detail", value, "detail")) ||
+	    (instance && strlen(instance) <= TEXT_MAX && is_pointer(instance) &&
+	     !copy_text(error, "instance", value, "instance")))
+		return NULL;
+	return demon_take(error);
+}
+
+enum demon_rc demon_run_error_raise(struct demon_run_error *error, const json_t *value,
+				    struct demon_err *err)
+{
+	json_int_t status = json_integer_value(json_object_get(value, "status"));
+
+	if (json_string_length(json_object_get(value, "type")) == 0 || status < 100 || status > 599)
+		return demon_run_error_set(
+		    error, DEMON_ERROR_VALIDATION, 400, "Not an error", err,
+		    "an error needs a type (a string) and a status (100 to 599)");
+	demon_run_error_done(error);
+	error->value = only_known(value);
+	if (!error->value)
+		return demon_err_set(err, DEMON_NOMEM, "no memory for the error of a step");
+	return demon_err_set(err, DEMON_FAILED, "raised");
 }
 
 static bool ends_in(const char *text, const char *ending)

@@ -32,6 +32,21 @@ enum demon_rc demon_run_error_set(struct demon_run_error *error, const char *typ
     demon_printf_like(6, 7);
 
 /**
+ * What no event can hold is an error of the step that it comes of: DEMON_TOOBIG and DEMON_INVALID
+ * become the error "@p what_TOO_LARGE: …" or "@p what_INVALID: …", with err->msg as its words.
+ * Every other @p rc is returned as it is.
+ */
+enum demon_rc demon_run_error_unfit(struct demon_run_error *error, enum demon_rc rc,
+				    const char *what, struct demon_err *err) demon_must_check;
+
+/**
+ * Sets the error that a `raise` came to: what of @p value an error has, each text cut after 16 KiB.
+ * An `instance` that is no JSON pointer is left out. What is no error is a validation error.
+ */
+enum demon_rc demon_run_error_raise(struct demon_run_error *error, const json_t *value,
+				    struct demon_err *err) demon_must_check;
+
+/**
  * Sets the error that a result envelope reports: "code: message" as its detail. Codes that end in
  * TIMEOUT are timeouts; HTTP_… is communication, with details.status as status.
  */

@@ -147,7 +147,10 @@ enum demon_rc demon_exec_end_failed(struct demon_exec *x, const struct demon_run
 /** The time of a composite is up: raises that there. *ret_raised: it was. */
 enum demon_rc demon_exec_deadline(struct demon_exec *x, bool *ret_raised, struct demon_err *err)
     demon_must_check;
-/** The earliest deadline of what is under way; 0: none. */
+/** The earliest deadline of what is under way, and of what begins or pauses in it; 0: none. */
 demon_time demon_exec_deadline_of(const struct demon_exec *x);
+/** Sets when somebody is to look at the run: when what it waits for is due, or already @p until (0:
+ * never). */
+bool demon_exec_set_wake(json_t *payload, demon_time due, demon_time until);
 
 #endif

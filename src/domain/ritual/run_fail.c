@@ -159,6 +159,14 @@ static enum demon_rc next_try(struct demon_exec *x, const struct demon_frame *f,
 	return DEMON_OK;
 }
 
+bool demon_exec_set_wake(json_t *payload, demon_time due, demon_time until)
+{
+	if (!until || due <= until)
+		return demon_run_event_time(payload, "wakeAt", due);
+	return demon_run_event_time(payload, "wakeAt", until) &&
+	       demon_run_event_time(payload, "dueAt", due);
+}
+
 static enum demon_rc add_caught(struct demon_exec *x, demon_time wake, struct demon_err *err)
 {
 	const struct demon_frame *f = demon_machine_top(x->machine);
@@ -167,7 +175,7 @@ static enum demon_rc add_caught(struct demon_exec *x, demon_time wake, struct de
 	enum demon_rc rc;
 
 	if (!payload || !demon_run_event_set(payload, "error", json_incref(x->machine->error)) ||
-	    (wake && (!demon_run_event_time(payload, "wakeAt", wake) ||
+	    (wake && (!demon_exec_set_wake(payload, wake, demon_exec_deadline_of(x)) ||
 		      !demon_run_event_set(payload, "retry", json_integer(f->retries + 1)))))
 		return no_memory(err);
 	if ((rc = demon_run_journal_add(&x->journal, "step.caught:v1", demon_take(payload), err)) ||
@@ -214,21 +222,31 @@ enum demon_rc demon_exec_unwind(struct demon_exec *x, struct demon_err *err)
 	return demon_exec_end_failed(x, &error, err);
 }
 
+/* When the time of the try that frame @p i makes is up; 0: it has none, or makes none now. */
+static demon_time attempt_end(const struct demon_machine *m, size_t i)
+{
+	const struct demon_frame *f = &m->frames[i];
+	const struct demon_retry *retry = f->task->retry;
+	bool over =
+	    i + 1 == m->depth && (m->control == DEMON_AT_PAUSE || m->control == DEMON_FAILING);
+
+	return retry && retry->attempt_limit_ms && !f->handling && !over
+		   ? f->began + retry->attempt_limit_ms
+		   : 0;
+}
+
+static demon_time earlier(demon_time a, demon_time b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
 demon_time demon_exec_deadline_of(const struct demon_exec *x)
 {
 	const struct demon_machine *m = x->machine;
 	demon_time first = m->control == DEMON_AT_LEAF ? m->leaf.deadline : 0;
 
-	for (size_t i = 0; i < m->depth; i++) {
-		const struct demon_frame *f = &m->frames[i];
-		int64_t limit =
-		    f->task->retry && !f->handling ? f->task->retry->attempt_limit_ms : 0;
-
-		if (f->deadline && (!first || f->deadline < first))
-			first = f->deadline;
-		if (limit && m->control != DEMON_AT_PAUSE && (!first || f->began + limit < first))
-			first = f->began + limit;
-	}
+	for (size_t i = 0; i < m->depth; i++)
+		first = earlier(first, earlier(m->frames[i].deadline, attempt_end(m, i)));
 	return first;
 }
 
@@ -238,16 +256,14 @@ static size_t expired(const struct demon_exec *x, demon_time now, bool *ret_insi
 	const struct demon_machine *m = x->machine;
 
 	for (size_t i = 0; i < m->depth; i++) {
-		const struct demon_frame *f = &m->frames[i];
-		int64_t limit =
-		    f->task->retry && !f->handling ? f->task->retry->attempt_limit_ms : 0;
+		demon_time limit = attempt_end(m, i);
 
 		*ret_inside = false;
-		if (f->deadline && now >= f->deadline)
+		if (m->frames[i].deadline && now >= m->frames[i].deadline)
 			return i;
-		*ret_inside = limit && now >= f->began + limit &&
-			      (i + 1 < m->depth || m->control == DEMON_AT_LEAF);
-		if (*ret_inside && !(i + 1 == m->depth && m->control == DEMON_AT_PAUSE))
+		*ret_inside =
+		    limit && now >= limit && (i + 1 < m->depth || m->control == DEMON_AT_LEAF);
+		if (*ret_inside)
 			return i;
 	}
 	return m->depth;

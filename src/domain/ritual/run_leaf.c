@@ -62,7 +62,7 @@ static enum demon_rc announce(struct demon_exec *x, const struct demon_entry *e,
 	     !demon_run_event_set(payload, "secrets", json_incref(places))))
 		return no_memory(err);
 	rc = demon_run_journal_add(&x->journal, "step.started:v1", json_incref(payload), err);
-	if (rc != DEMON_TOOBIG || e->task->with.expr || e->task->process)
+	if (rc != DEMON_TOOBIG || with != e->task->with.json)
 		return rc;
 	/* what is written in the definition needs no second place */
 	(void)json_object_del(payload, "input");
@@ -240,7 +240,10 @@ static enum demon_rc complete(struct demon_exec *x, const json_t *envelope, cons
 {
 	const struct demon_leaf *leaf = &x->machine->leaf;
 	const struct demon_scope out = {.dot = raw, .input = leaf->data, .task = leaf->task};
-	const json_t *data = json_object_get(json_object_get(envelope, "result"), "data");
+	/* what flows unless the event says otherwise */
+	const json_t *flows = envelope
+				  ? json_object_get(json_object_get(envelope, "result"), "data")
+				  : x->machine->value;
 	json_auto_t *payload = demon_exec_step(x, "step.completed:v1", leaf->task, leaf->step_id);
 	enum demon_rc rc;
 
@@ -251,7 +254,7 @@ static enum demon_rc complete(struct demon_exec *x, const json_t *envelope, cons
 		return no_memory(err);
 	if ((rc = demon_exec_output(x, &out, payload, error, err)))
 		return rc;
-	if (envelope && raw != data && !json_object_get(payload, "value") &&
+	if (raw != flows && !json_object_get(payload, "value") &&
 	    !demon_run_event_set(payload, "value", json_incref(demon_json_iterable(raw))))
 		return no_memory(err);
 	return demon_run_journal_add(&x->journal, "step.completed:v1", demon_take(payload), err);
@@ -308,9 +311,7 @@ static enum demon_rc perform(struct demon_exec *x, struct demon_err *err)
 	if (rc == DEMON_TOOBIG || rc == DEMON_INVALID) {
 		json_decref(envelope);
 		envelope = NULL;
-		rc = demon_run_error_set(
-		    &error, DEMON_ERROR_RUNTIME, 500, "Step failed", err, "%s: %s",
-		    rc == DEMON_TOOBIG ? "OUTPUT_TOO_LARGE" : "OUTPUT_INVALID", err->msg);
+		rc = demon_run_error_unfit(&error, rc, "OUTPUT", err);
 	}
 	if (rc != DEMON_FAILED)
 		return rc;
@@ -338,13 +339,6 @@ enum demon_rc demon_exec_timer(struct demon_exec *x, const char *what, const cha
 	    (!fired && !demon_run_event_set(payload, "runId", json_string(x->state->id.run_id))))
 		return no_memory(err);
 	return demon_run_journal_add(&x->journal, type, demon_take(payload), err);
-}
-
-static const char *next_name(const struct demon_frame *f, size_t next)
-{
-	if (next == DEMON_NEXT_END)
-		return "end";
-	return next < f->count ? f->list[next].name : "exit";
 }
 
 /* The timer that ends a LISTEN: the first of those that are due. */
@@ -376,7 +370,7 @@ static enum demon_rc waited(struct demon_exec *x, bool *ret_wait, struct demon_r
 	bool listens = leaf->task->kind == DEMON_TASK_LISTEN;
 	demon_time due = leaf->wake;
 	const struct demon_case *c = listens ? due_case(x, now, &due) : NULL;
-	const char *next = c ? next_name(demon_machine_top(m), c->next) : NULL;
+	const char *next = c ? demon_machine_way(demon_machine_top(m), c->next) : NULL;
 	enum demon_rc rc;
 
 	*ret_wait = false;
@@ -399,6 +393,7 @@ static enum demon_rc look(struct demon_exec *x, bool *ret_wait, struct demon_err
 	DEMON_RUN_ERROR(error);
 	enum demon_rc rc = waited(x, ret_wait, &error, err);
 
+	rc = demon_run_error_unfit(&error, rc, "OUTPUT", err);
 	if (rc == DEMON_FAILED)
 		return demon_exec_fail(x, &error, NULL, err);
 	if (rc || *ret_wait)

@@ -210,6 +210,14 @@ static bool is_leaf(const struct demon_task *task)
 	       task->kind == DEMON_TASK_TIMER;
 }
 
+/* When a wait is over; that its run is looked at earlier is no business of the machine. */
+static demon_time due_at(const json_t *payload)
+{
+	demon_time due = demon_machine_time(payload, "dueAt");
+
+	return due ? due : demon_machine_time(payload, "wakeAt");
+}
+
 static void start_leaf(struct demon_machine *m, const struct demon_task *task,
 		       const json_t *payload)
 {
@@ -223,7 +231,7 @@ static void start_leaf(struct demon_machine *m, const struct demon_task *task,
 	    .step_id = m->last_step,
 	    .attempt = json_integer_value(json_object_get(payload, "attempt")),
 	    .idempotent = json_is_true(json_object_get(payload, "idempotent")),
-	    .wake = demon_machine_time(payload, "wakeAt"),
+	    .wake = due_at(payload),
 	    .deadline = demon_machine_time(payload, "deadline"),
 	};
 	if (json_string_length(key) == sizeof(leaf->key) - 1)
@@ -292,17 +300,31 @@ static enum demon_rc step_items(struct demon_machine *m, const char *type, const
 	if (!all || json_array_extend(all, more))
 		return no_memory(err);
 	put(&f->items, all);
+	if (m->control == DEMON_AT_LIST_END && json_array_size(all))
+		m->control = DEMON_AT_TASK;
 	return DEMON_OK;
 }
 
-static size_t next_named(const struct demon_frame *f, const char *name)
+/* A task that has the name of a word goes by its reference. */
+const char *demon_machine_way(const struct demon_frame *f, size_t next)
 {
-	if (strcmp(name, "end") == 0)
+	const char *name;
+
+	if (next == DEMON_NEXT_END)
+		return "end";
+	if (next >= f->count)
+		return "exit";
+	name = f->list[next].name;
+	return strcmp(name, "end") == 0 || strcmp(name, "exit") == 0 ? f->list[next].reference
+								     : name;
+}
+
+static size_t next_named(const struct demon_frame *f, const char *word)
+{
+	if (strcmp(word, "end") == 0)
 		return DEMON_NEXT_END;
-	if (strcmp(name, "exit") == 0)
-		return DEMON_NEXT_EXIT;
 	for (size_t i = 0; i < f->count; i++)
-		if (strcmp(f->list[i].name, name) == 0)
+		if (strcmp(demon_machine_way(f, i), word) == 0)
 			return i;
 	return DEMON_NEXT_EXIT;
 }
@@ -451,7 +473,7 @@ static enum demon_rc step_caught(struct demon_machine *m, const char *type, cons
 	drop(&m->result);
 	if (!f->failed)
 		f->failed = demon_machine_time(payload, "ts");
-	f->wake = demon_machine_time(payload, "wakeAt");
+	f->wake = due_at(payload);
 	f->index = 0;
 	if (f->wake) {
 		f->retries++;
@@ -483,12 +505,13 @@ static enum demon_rc timer_fired(struct demon_machine *m, const char *type, cons
 	return DEMON_OK;
 }
 
+/* With an error where it has failed. */
 static enum demon_rc ended(struct demon_machine *m, const char *type, const json_t *payload,
 			   struct demon_err *err)
 {
 	(void)type;
-	(void)payload;
 	(void)err;
+	put(&m->error, json_object_get(payload, "error"));
 	m->control = DEMON_AT_DONE;
 	return DEMON_OK;
 }

@@ -83,7 +83,7 @@ struct demon_machine {
 	json_t *timers; /* name → when it is due, ms; NULL: none was set */
 	json_t *undo;   /* references of compensations of what completed; NULL: none */
 	json_t *result; /* `result` of the last step's envelope; NULL: it called nothing */
-	json_t *error;  /* FAILING: what with */
+	json_t *error;  /* FAILING, DONE: what with; NULL: it has not failed */
 };
 
 /** Puts the machine before the first task. @p input may be NULL: an empty object. */
@@ -115,6 +115,9 @@ bool demon_machine_knows(const char *type);
  */
 enum demon_rc demon_machine_apply(struct demon_machine *m, const char *type, const json_t *payload,
 				  struct demon_err *err) demon_must_check;
+
+/** The word under which an event says that task @p next of the frame's list follows. */
+const char *demon_machine_way(const struct demon_frame *f, size_t next);
 
 /** Reads a member that is an RFC 3339 time; 0: it is absent. */
 demon_time demon_machine_time(const json_t *payload, const char *key);

@@ -91,14 +91,6 @@ static enum demon_rc enter_set(struct demon_exec *x, const struct demon_entry *e
 	return evaluated(x, e, value, NULL, error, err);
 }
 
-/* The name under which an event says what follows. */
-static const char *name_of(const struct demon_frame *f, size_t next)
-{
-	if (next == DEMON_NEXT_END)
-		return "end";
-	return next < f->count ? f->list[next].name : "exit";
-}
-
 static enum demon_rc enter_switch(struct demon_exec *x, const struct demon_entry *e,
 				  struct demon_run_error *error, struct demon_err *err)
 {
@@ -113,28 +105,9 @@ static enum demon_rc enter_switch(struct demon_exec *x, const struct demon_entry
 		if ((rc = demon_exec_condition(x, &c->when, &scope, &chosen, error, err)))
 			return rc;
 		if (chosen)
-			return evaluated(x, e, e->data, name_of(f, c->next), error, err);
+			return evaluated(x, e, e->data, demon_machine_way(f, c->next), error, err);
 	}
 	return evaluated(x, e, e->data, NULL, error, err);
-}
-
-/* The members of an error, with its type for a title where it has none. */
-static json_t *only_known(const json_t *value)
-{
-	static const char *const texts[] = {"type", "title", "detail", "instance"};
-	json_auto_t *error = json_object();
-
-	for (size_t i = 0; i < demon_count(texts); i++) {
-		json_t *text = json_object_get(value, texts[i]);
-
-		if (json_is_string(text) && json_object_set(error, texts[i], text))
-			return NULL;
-	}
-	if (json_object_set(error, "status", json_object_get(value, "status")) ||
-	    (!json_object_get(error, "title") &&
-	     json_object_set(error, "title", json_object_get(value, "type"))))
-		return NULL;
-	return demon_take(error);
 }
 
 /* The error itself goes up: what is raised is no failure of the interpreter. */
@@ -147,17 +120,18 @@ static enum demon_rc enter_raise(struct demon_exec *x, const struct demon_entry 
 
 	if ((rc = demon_exec_value(x, &e->task->with, &scope, &value, error, err)))
 		return rc;
-	if (!json_is_object(value) || !json_is_string(json_object_get(value, "type")) ||
-	    json_integer_value(json_object_get(value, "status")) < 100 ||
-	    json_integer_value(json_object_get(value, "status")) > 599)
-		return demon_run_error_set(
-		    error, DEMON_ERROR_VALIDATION, 400, "Not an error", err,
-		    "an error needs a type (a string) and a status (100 to 599)");
-	demon_run_error_done(error);
-	error->value = only_known(value);
-	if (!error->value)
-		return no_memory(err);
-	return demon_err_set(err, DEMON_FAILED, "raised");
+	return demon_run_error_raise(error, value, err);
+}
+
+/* Says until when the run waits: when @p due is, or what times it is up before. */
+static bool set_wake(const struct demon_exec *x, json_t *payload, demon_time due,
+		     demon_time deadline)
+{
+	demon_time until = demon_exec_deadline_of(x);
+
+	if (deadline && (!until || deadline < until))
+		until = deadline;
+	return demon_exec_set_wake(payload, due, until);
 }
 
 static enum demon_rc enter_wait(struct demon_exec *x, const struct demon_entry *e,
@@ -172,7 +146,7 @@ static enum demon_rc enter_wait(struct demon_exec *x, const struct demon_entry *
 	if ((rc = demon_exec_duration(x, &e->task->duration, &scope, &ms, error, err)))
 		return rc;
 	payload = demon_exec_start(x, e);
-	if (!payload || !demon_run_event_time(payload, "wakeAt", now + ms))
+	if (!payload || !set_wake(x, payload, now + ms, e->deadline))
 		return no_memory(err);
 	if ((rc = demon_run_journal_add(&x->journal, "step.started:v1", demon_take(payload), err)))
 		return rc;
@@ -224,7 +198,7 @@ static enum demon_rc enter_listen(struct demon_exec *x, const struct demon_entry
 		return demon_run_error_set(error, DEMON_ERROR_VALIDATION, 400, "Waits for ever",
 					   err, "none of the timers that it waits for was set");
 	payload = demon_exec_start(x, e);
-	if (!payload || !demon_run_event_time(payload, "wakeAt", wake ? wake : e->deadline))
+	if (!payload || !set_wake(x, payload, wake ? wake : e->deadline, e->deadline))
 		return no_memory(err);
 	return demon_run_journal_add(&x->journal, "step.started:v1", demon_take(payload), err);
 }
@@ -240,22 +214,43 @@ static enum demon_rc enter_composite(struct demon_exec *x, const struct demon_en
 	return demon_run_journal_add(&x->journal, "step.started:v1", demon_take(payload), err);
 }
 
-/* Takes items from *at on, up to about ITEMS_BYTES. */
-static enum demon_rc take_items(const json_t *items, size_t *at, json_t **ret_part,
+static enum demon_rc enter_compensate(struct demon_exec *x, const struct demon_entry *e,
+				      struct demon_err *err)
+{
+	json_t *undo = x->machine->undo;
+	json_t *items = undo ? json_copy(undo) : json_array();
+
+	return items ? enter_composite(x, e, items, err) : no_memory(err);
+}
+
+static enum demon_rc add_length(const json_t *value, size_t *sum, struct demon_err *err)
+{
+	DEMON_BUF(text, 0);
+	enum demon_rc rc;
+
+	if ((rc = demon_json_canonical(value, &text, err)) || (rc = demon_buf_rc(&text, err)))
+		return rc;
+	*sum += text.len;
+	return DEMON_OK;
+}
+
+/* Takes items from *at on, as many as fit into ITEMS_BYTES beside @p used; none is too long to be
+ * alone where nothing is beside it. */
+static enum demon_rc take_items(const json_t *items, size_t *at, size_t used, json_t **ret_part,
 				struct demon_err *err)
 {
 	json_auto_t *part = json_array();
-	DEMON_BUF(text, 0);
-	enum demon_rc rc = DEMON_OK;
+	enum demon_rc rc;
 
-	while (part && *at < json_array_size(items) && text.len < ITEMS_BYTES) {
+	for (; part && *at < json_array_size(items); ++*at) {
 		json_t *item = json_array_get(items, *at);
 
-		if (json_array_append(part, item) ||
-		    (rc = demon_json_canonical(item, &text, err)) ||
-		    (rc = demon_buf_rc(&text, err)))
-			return rc ? rc : no_memory(err);
-		++*at;
+		if ((rc = add_length(item, &used, err)))
+			return rc;
+		if (used > ITEMS_BYTES && (json_array_size(part) || *at == 0))
+			break;
+		if (json_array_append(part, item))
+			return no_memory(err);
 	}
 	*ret_part = demon_take(part);
 	return *ret_part ? DEMON_OK : no_memory(err);
@@ -279,6 +274,7 @@ static enum demon_rc enter_for(struct demon_exec *x, const struct demon_entry *e
 	struct demon_scope scope = {.dot = e->data, .input = e->data, .task = e->task};
 	json_auto_t *items = NULL;
 	size_t at = 0;
+	size_t used = 0;
 	json_t *part = NULL;
 	int64_t step_id;
 	enum demon_rc rc;
@@ -288,11 +284,13 @@ static enum demon_rc enter_for(struct demon_exec *x, const struct demon_entry *e
 	if (!json_is_array(items))
 		return demon_run_error_set(error, DEMON_ERROR_VALIDATION, 400, "Not a list", err,
 					   "for.in: expected a list");
-	if ((rc = take_items(items, &at, &part, err)) || (rc = enter_composite(x, e, part, err)))
+	if ((e->made && (rc = add_length(e->made, &used, err))) ||
+	    (rc = take_items(items, &at, used, &part, err)) ||
+	    (rc = enter_composite(x, e, part, err)))
 		return rc;
 	step_id = x->machine->last_step;
 	while (at < json_array_size(items))
-		if ((rc = take_items(items, &at, &part, err)) ||
+		if ((rc = take_items(items, &at, 0, &part, err)) ||
 		    (rc = add_items(x, step_id, part, err)))
 			return rc;
 	return DEMON_OK;
@@ -301,8 +299,6 @@ static enum demon_rc enter_for(struct demon_exec *x, const struct demon_entry *e
 static enum demon_rc enter_kind(struct demon_exec *x, const struct demon_entry *e,
 				struct demon_run_error *error, struct demon_err *err)
 {
-	json_t *undo = x->machine->undo;
-
 	switch (e->task->kind) {
 	case DEMON_TASK_CALL:
 		return demon_exec_call(x, e, error, err);
@@ -321,7 +317,7 @@ static enum demon_rc enter_kind(struct demon_exec *x, const struct demon_entry *
 	case DEMON_TASK_FOR:
 		return enter_for(x, e, error, err);
 	case DEMON_TASK_COMPENSATE:
-		return enter_composite(x, e, undo ? json_copy(undo) : json_array(), err);
+		return enter_compensate(x, e, err);
 	case DEMON_TASK_DO:
 	case DEMON_TASK_TRY:
 		break;
@@ -382,11 +378,7 @@ static enum demon_rc enter_task(struct demon_exec *x, struct demon_entry *e,
 
 	if (!rc)
 		rc = enter_kind(x, e, error, err);
-	if (rc == DEMON_TOOBIG || rc == DEMON_INVALID)
-		return demon_run_error_set(
-		    error, DEMON_ERROR_RUNTIME, 500, "Step failed", err, "%s: %s",
-		    rc == DEMON_TOOBIG ? "TOO_LARGE" : "INVALID_VALUE", err->msg);
-	return rc;
+	return demon_run_error_unfit(error, rc, "VALUE", err);
 }
 
 enum demon_rc demon_exec_enter(struct demon_exec *x, struct demon_err *err)
@@ -395,6 +387,7 @@ enum demon_rc demon_exec_enter(struct demon_exec *x, struct demon_err *err)
 	const struct demon_task *task = demon_machine_next(m);
 	struct demon_entry e = {.task = task, .data = m->value};
 	struct demon_scope scope = {.dot = m->value, .input = m->value, .task = task};
+	int64_t before = m->last_step;
 	bool wanted = true;
 	DEMON_RUN_ERROR(error);
 	enum demon_rc rc;
@@ -407,8 +400,9 @@ enum demon_rc demon_exec_enter(struct demon_exec *x, struct demon_err *err)
 	if (!rc)
 		rc = wanted ? enter_task(x, &e, &error, err) : skip(x, task, err);
 	json_decref(e.made);
-	if (rc == DEMON_FAILED)
-		return demon_exec_fail_new(x, task, &error, err);
+	if (rc == DEMON_FAILED) /* before it started, or in the middle of that */
+		return m->last_step == before ? demon_exec_fail_new(x, task, &error, err)
+					      : demon_exec_fail(x, &error, NULL, err);
 	return rc ? rc : demon_exec_transition(x, task, err);
 }
 
@@ -444,7 +438,8 @@ static enum demon_rc complete(struct demon_exec *x, struct demon_run_error *erro
 		return no_memory(err);
 	if ((rc = demon_exec_output(x, &out, payload, error, err)))
 		return rc;
-	return demon_run_journal_add(&x->journal, "step.completed:v1", demon_take(payload), err);
+	rc = demon_run_journal_add(&x->journal, "step.completed:v1", demon_take(payload), err);
+	return demon_run_error_unfit(error, rc, "OUTPUT", err);
 }
 
 enum demon_rc demon_exec_list_end(struct demon_exec *x, struct demon_err *err)
@@ -510,9 +505,6 @@ enum demon_rc demon_exec_end(struct demon_exec *x, struct demon_err *err)
 	if (!payload || !demon_run_event_set(payload, "outputs", outputs_of(x)))
 		return no_memory(err);
 	rc = demon_run_journal_add(&x->journal, "ritual.completed:v1", demon_take(payload), err);
-	if (rc != DEMON_TOOBIG && rc != DEMON_INVALID)
-		return rc;
-	(void)demon_run_error_set(&error, DEMON_ERROR_RUNTIME, 500, "Run failed", err,
-				  "OUTPUT_TOO_LARGE: %s", err->msg);
-	return demon_exec_end_failed(x, &error, err);
+	rc = demon_run_error_unfit(&error, rc, "OUTPUT", err);
+	return rc == DEMON_FAILED ? demon_exec_end_failed(x, &error, err) : rc;
 }

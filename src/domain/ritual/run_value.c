@@ -1,6 +1,7 @@
 /*
  * Values: what terms of a definition come to where the run stands.
  */
+#include "domain/capsule/output.h"
 #include "run_exec.h"
 
 #include <stdio.h>
@@ -104,14 +105,18 @@ static bool add_standard(struct demon_exec *x, const char *text, const struct de
 	return true;
 }
 
-/* What the composites around the task bind; an inner one hides an outer one's. */
-static bool add_lexical(const struct demon_machine *m, json_t *vars)
+/* What the composites around the task bind; an inner one hides an outer one's. What a composite
+ * itself binds is not known to its output. */
+static bool add_lexical(const struct demon_machine *m, const struct demon_scope *scope,
+			json_t *vars)
 {
 	for (size_t i = 0; i < m->depth; i++) {
 		const struct demon_frame *f = &m->frames[i];
 		const struct demon_task *task = f->task;
 		const json_t *item = json_array_get(f->items, f->iteration);
 
+		if (scope->output && task == scope->task)
+			continue;
 		if (task->kind == DEMON_TASK_FOR &&
 		    ((item && !set(vars, task->each, item)) ||
 		     json_object_set_new(vars, task->at, json_integer((json_int_t)f->iteration))))
@@ -131,7 +136,7 @@ static enum demon_rc variables(struct demon_exec *x, const struct demon_expr_sou
 	enum demon_rc rc;
 
 	if (!vars || !add_standard(x, source->text, scope, vars) ||
-	    (source->variables && !add_lexical(x->machine, vars)))
+	    (source->variables && !add_lexical(x->machine, scope, vars)))
 		return no_memory(err);
 	if (scope->error && !set(vars, scope->task->catch_as, scope->error))
 		return no_memory(err);
@@ -148,7 +153,8 @@ static enum demon_rc failed(struct demon_run_error *error, const char *text, enu
 
 	if (rc == DEMON_INVALID || rc == DEMON_TIMEOUT || rc == DEMON_TOOBIG || rc == DEMON_FAILED)
 		return demon_run_error_set(error, DEMON_ERROR_EXPRESSION, 400, "Expression failed",
-					   err, "%s: '%.200s'", why.msg, text);
+					   err, "%s: '%.*s'", why.msg, demon_output_clip(text, 200),
+					   text);
 	return rc;
 }
 
