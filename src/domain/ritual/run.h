@@ -31,6 +31,14 @@ struct demon_run_id {
 	unsigned char origin[DEMON_ORIGIN_LEN]; /* of the node that started it */
 };
 
+/** Of a run that tries another one again. Borrowed. */
+struct demon_run_retry {
+	const struct demon_run_id *of;
+	int64_t step_id;   /* before which step it stood; 0: before none */
+	const char *state; /* where it stood, as run_checkpoint.h keeps it: canonical text */
+	demon_time wake;   /* until when it waits there; 0: it does not */
+};
+
 /** How a run is started. Zero members mean the default. */
 struct demon_run_options {
 	const char *run_id;    /* NULL: a new UUID */
@@ -38,11 +46,7 @@ struct demon_run_options {
 	const json_t *input;   /* borrowed; NULL: none */
 	const char *requester; /* who asked for it; NULL: not recorded */
 	const char *source;    /* where the definition came from, e.g. a file name; NULL */
-	/* set by demon_run_retry(): the run that this one tries again, from which step on (0: where
-	 * it was), and where it stood, as canonical text */
-	const struct demon_run_id *retry_of;
-	int64_t retry_step;
-	const char *restored;
+	const struct demon_run_retry *retry; /* set by demon_run_retry(); else NULL */
 	/* Hold the run for this process from its first event on, so that nobody takes it up before
 	 * demon_run_execute_watched() with `claimed`; that, or the store's end, lets it go. */
 	bool claim;

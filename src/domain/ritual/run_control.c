@@ -11,10 +11,13 @@
 
 #include <string.h>
 
-DEMON_SQL(sql_last_ts, "SELECT MAX(e.ts) FROM log_events e WHERE e.scope_id = :scope");
-DEMON_SQL(sql_step_named, "SELECT step_id FROM steps WHERE tenant_id = :tenant AND run_id = :run "
-			  "AND run_origin = :origin AND (name = :step OR reference = :step) "
-			  "ORDER BY step_id");
+#define LISTED 10 /* steps of one name, in a message */
+
+DEMON_SQL(sql_last_ts, "SELECT e.ts FROM log_events e WHERE e.scope_id = :scope "
+		       "ORDER BY e.seq DESC LIMIT 1");
+DEMON_SQL(sql_step_named, "SELECT step_id, iteration FROM steps WHERE tenant_id = :tenant "
+			  "AND run_id = :run AND run_origin = :origin "
+			  "AND (name = :step OR reference = :step) ORDER BY step_id");
 DEMON_SQL(sql_step_id, "SELECT step_id FROM steps WHERE tenant_id = :tenant AND run_id = :run "
 		       "AND run_origin = :origin AND step_id = :step");
 
@@ -173,8 +176,11 @@ static enum demon_rc find_named(struct demon_db *db, const struct demon_run_id *
 	demon_bind_str(&q, ":step", step);
 	while (!(rc = demon_step(&q, &row, err)) && row) {
 		*ret_id = demon_col_i64(&q, 0);
-		if (count++ < 10)
-			demon_buf_fmt(&ids, " %lld", (long long)*ret_id);
+		if (count++ >= LISTED)
+			continue;
+		demon_buf_fmt(&ids, " %lld", (long long)*ret_id);
+		if (!demon_col_is_null(&q, 1))
+			demon_buf_fmt(&ids, " (round %lld)", (long long)demon_col_i64(&q, 1));
 	}
 	if (rc || (rc = demon_buf_rc(&ids, err)))
 		return rc;
@@ -182,9 +188,9 @@ static enum demon_rc find_named(struct demon_db *db, const struct demon_run_id *
 		return demon_err_set(err, DEMON_NOTFOUND, "run '%s' has no step '%.64s'",
 				     run->run_id, step);
 	if (count > 1)
-		return demon_err_set(err, DEMON_CONFLICT,
-				     "run '%s' has %zu steps '%.64s', say which by id:%s%s",
-				     run->run_id, count, step, ids.data, count > 10 ? " ..." : "");
+		return demon_err_set(
+		    err, DEMON_CONFLICT, "run '%s' has %zu steps '%.64s', say which by id:%s%s",
+		    run->run_id, count, step, ids.data, count > LISTED ? " ..." : "");
 	return DEMON_OK;
 }
 
@@ -194,23 +200,55 @@ static enum demon_rc find_step(struct demon_db *db, const struct demon_run_id *r
 	char *end;
 	long long id = strtoll(step, &end, 10);
 	enum demon_rc rc;
-	bool row;
+	bool row = false;
 	DEMON_STMT(q, db, &sql_step_id);
 
-	if (end == step || *end)
+	if (end != step && !*end) {
+		bind_run(&q, run);
+		demon_bind_i64(&q, ":step", id);
+		if ((rc = demon_step(&q, &row, err)))
+			return rc;
+	}
+	if (!row) /* a name may consist of digits too */
 		return find_named(db, run, step, ret_id, err);
-	bind_run(&q, run);
-	demon_bind_i64(&q, ":step", id);
-	if ((rc = demon_step(&q, &row, err)))
-		return rc;
-	if (!row)
-		return demon_err_set(err, DEMON_NOTFOUND, "run '%s' has no step %lld", run->run_id,
-				     id);
 	*ret_id = id;
 	return DEMON_OK;
 }
 
-/* Reads the run up to before step *id; 0: the one that ended it, which *id then is. */
+/* Reads the run anew, up to before step @p until, or before its end. */
+static enum demon_rc read_until(struct demon_db *db, const struct demon_run_id *run,
+				struct demon_run_state *state, int64_t until, struct demon_err *err)
+{
+	enum demon_rc rc;
+
+	demon_run_state_done(state);
+	if ((rc = demon_run_state_find(db, run, state, err)))
+		return rc;
+	state->until = until;
+	if ((rc = demon_run_fold(db, state, err)))
+		return rc;
+	if (!state->stopped)
+		return demon_err_set(err, DEMON_CONFLICT,
+				     "step %lld was under way when run '%s' began: try the run "
+				     "again that began it",
+				     (long long)until, run->run_id);
+	return DEMON_OK;
+}
+
+/* The step that a run ended with, or 0: it was canceled before one began. */
+static enum demon_rc find_ender(const struct demon_run_state *state, const char *status,
+				int64_t *ret_id, struct demon_err *err)
+{
+	*ret_id = state->ender;
+	if (state->ender || strcmp(status, DEMON_RUN_CANCELED) == 0)
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_CONFLICT,
+			     "no step of run '%s' has failed: say from which one on it is to be "
+			     "tried again",
+			     state->id.run_id);
+}
+
+/* Reads the run up to before step *id; 0: the one that it ended with, which *id then is. */
 static enum demon_rc read_before(struct demon_db *db, const struct demon_run_id *run,
 				 struct demon_run_state *state, int64_t *id, struct demon_err *err)
 {
@@ -224,25 +262,23 @@ static enum demon_rc read_before(struct demon_db *db, const struct demon_run_id 
 				     "run '%s' is %s: only a run that has failed or was canceled "
 				     "can be tried again",
 				     run->run_id, state->status);
-	if ((rc = demon_run_fold(db, state, err)))
+	if (*id == 0 && ((rc = demon_run_fold(db, state, err)) ||
+			 (rc = find_ender(state, state->status, id, err))))
 		return rc;
-	if (*id == 0)
-		*id = state->ender ? state->ender : DEMON_RUN_UNTIL_END;
-	demon_run_state_done(state);
-	if ((rc = demon_run_state_find(db, run, state, err)))
-		return rc;
-	state->until = *id;
-	return demon_run_fold(db, state, err);
+	return read_until(db, run, state, *id ? *id : DEMON_RUN_UNTIL_END, err);
 }
 
 /* Where the run stood, its times counted from now on, as canonical text. */
-static enum demon_rc checkpoint(struct demon_run_state *state, demon_time now,
-				struct demon_buf *out, struct demon_err *err)
+static enum demon_rc checkpoint(const struct demon_run_state *state, demon_time now,
+				struct demon_buf *out, demon_time *ret_wake, struct demon_err *err)
 {
+	const struct demon_machine *m = &state->machine;
 	json_auto_t *saved = NULL;
+	int64_t shift = now > state->last ? now - state->last : 0;
 	enum demon_rc rc;
 
-	if ((rc = demon_machine_save(&state->machine, now - state->last, &saved, err)) ||
+	*ret_wake = m->control == DEMON_AT_PAUSE ? m->frames[m->depth - 1].wake + shift : 0;
+	if ((rc = demon_machine_save(m, state->input, shift, &saved, err)) ||
 	    (rc = demon_json_canonical(saved, out, err)))
 		return rc;
 	return demon_buf_rc(out, err);
@@ -254,9 +290,9 @@ enum demon_rc demon_run_retry(struct demon_store *store, const struct demon_run_
 {
 	const struct demon_env *env = demon_store_env(store);
 	struct demon_run_options again = *options;
+	struct demon_run_retry retry = {.of = run};
 	DEMON_RUN_STATE(state);
 	DEMON_BUF(text, 0);
-	int64_t id = 0;
 	enum demon_rc rc;
 
 	if ((rc = own(demon_store_origin(store), run, err)))
@@ -265,16 +301,21 @@ enum demon_rc demon_run_retry(struct demon_store *store, const struct demon_run_
 		DEMON_READ(loan);
 
 		if ((rc = demon_store_borrow(store, &loan, err)) ||
-		    (step && (rc = find_step(loan.db, run, step, &id, err))) ||
-		    (rc = read_before(loan.db, run, &state, &id, err)))
+		    (step && (rc = find_step(loan.db, run, step, &retry.step_id, err))) ||
+		    (rc = read_before(loan.db, run, &state, &retry.step_id, err)))
 			return rc;
 	}
-	if ((rc = checkpoint(&state, env->now(env->ctx), &text, err)))
+	if ((rc = checkpoint(&state, env->now(env->ctx), &text, &retry.wake, err)))
 		return rc;
+	retry.state = text.data;
 	again.tenant_id = run->tenant_id;
 	again.input = state.input;
-	again.retry_of = run;
-	again.retry_step = id > 0 ? id : 0;
-	again.restored = text.data;
-	return demon_run_start(store, state.definition, &again, ret_run, err);
+	again.retry = &retry;
+	rc = demon_run_start(store, state.definition, &again, ret_run, err);
+	if (rc == DEMON_TOOBIG)
+		return demon_err_set(err, rc,
+				     "where run '%s' stood does not fit into an event (%zu bytes): "
+				     "try it again from an earlier step, or start it anew",
+				     run->run_id, text.len);
+	return rc;
 }

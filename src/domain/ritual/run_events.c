@@ -83,11 +83,15 @@ void demon_run_event_started(struct demon_run_group *g, const struct demon_defin
 
 static void put_retry(struct demon_jw *w, const struct demon_run_options *options)
 {
+	const struct demon_run_retry *retry = options->retry;
+	char origin[2 * DEMON_ORIGIN_LEN + 1];
 	struct demon_jw r = demon_jw_object(w, "retryOf");
 
-	demon_jw_str(&r, "runId", options->retry_of->run_id);
-	if (options->retry_step)
-		demon_jw_i64(&r, "stepId", options->retry_step);
+	demon_hex(retry->of->origin, sizeof(retry->of->origin), origin);
+	demon_jw_str(&r, "origin", origin);
+	demon_jw_str(&r, "runId", retry->of->run_id);
+	if (retry->step_id)
+		demon_jw_i64(&r, "stepId", retry->step_id);
 	demon_jw_end(&r);
 }
 
@@ -103,7 +107,7 @@ void demon_run_event_opened(struct demon_run_group *g, const struct demon_defini
 	span(&w, "input", input);
 	demon_jw_str(&w, "notation", demon_notation_name(definition->notation));
 	demon_jw_str(&w, "requester", options->requester);
-	if (options->retry_of)
+	if (options->retry)
 		put_retry(&w, options);
 	ids(g, &w);
 	demon_jw_str(&w, "source", options->source);
@@ -114,12 +118,16 @@ void demon_run_event_opened(struct demon_run_group *g, const struct demon_defini
 	demon_jw_end(&w);
 }
 
-void demon_run_event_restored(struct demon_run_group *g, const struct demon_run_options *options)
+void demon_run_event_restored(struct demon_run_group *g, const struct demon_run_retry *retry)
 {
 	struct demon_jw w = begin(g, "ritual.restored:v1");
 
 	demon_jw_str(&w, "event", type_of(g));
 	ids(g, &w);
-	demon_jw_raw(&w, "state", options->restored, strlen(options->restored));
-	end(g, &w);
+	demon_jw_raw(&w, "state", retry->state, strlen(retry->state));
+	demon_jw_str(&w, "tenantId", g->run->tenant_id);
+	demon_jw_time(&w, "ts", g->ts);
+	if (retry->wake)
+		demon_jw_time(&w, "wakeAt", retry->wake);
+	demon_jw_end(&w);
 }

@@ -93,16 +93,17 @@ static enum demon_rc ended(struct demon_run_state *state, const struct event *ev
 	return DEMON_OK;
 }
 
-/* Whether the event begins the step before which to stop. */
+/* Whether it is the event before which to stop. */
 static bool is_before(const struct demon_run_state *state, const char *type, const json_t *payload)
 {
 	if (state->until == DEMON_RUN_UNTIL_END)
-		return strcmp(type, "ritual.canceled:v1") == 0;
+		return strcmp(type, "ritual.canceled:v1") == 0 ||
+		       strcmp(type, "ritual.failed:v1") == 0;
 	return state->until && strncmp(type, "step.", 5) == 0 &&
 	       json_integer_value(json_object_get(payload, "stepId")) == state->until;
 }
 
-/* A run ends with the step whose failure nobody catches, or that is under way when it is
+/* A run ends with the step whose failure nobody catches, or that is in flight when it is
  * canceled. */
 static void note_ender(struct demon_run_state *state, const char *type, const json_t *payload)
 {
@@ -112,8 +113,8 @@ static void note_ender(struct demon_run_state *state, const char *type, const js
 		state->ender = json_integer_value(json_object_get(payload, "stepId"));
 	else if (strcmp(type, "step.caught:v1") == 0)
 		state->ender = 0;
-	else if (strcmp(type, "ritual.canceled:v1") == 0)
-		state->ender = m->control == DEMON_AT_LEAF ? m->leaf.step_id : 0;
+	else if (strcmp(type, "ritual.canceled:v1") == 0 && m->control == DEMON_AT_LEAF)
+		state->ender = m->leaf.step_id;
 }
 
 static enum demon_rc move(struct demon_run_state *state, const struct event *ev,

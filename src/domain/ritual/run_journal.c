@@ -159,8 +159,8 @@ static enum demon_rc check_step(struct demon_db *db, const struct demon_run_jour
 {
 	enum demon_rc rc;
 	bool row;
-	int64_t step_id = j->machine->base_step;
-	int64_t attempt = 1;
+	int64_t step_id = 0;
+	int64_t attempt = 0;
 	DEMON_STMT(q, db, &sql_last_step);
 
 	bind_run(&q, j->run);

@@ -96,7 +96,7 @@ enum demon_rc demon_machine_begin(struct demon_machine *m,
 {
 	demon_machine_done(m);
 	m->definition = definition;
-	m->last_step = m->base_step = 0;
+	m->last_step = 0;
 	m->leaf = (struct demon_leaf){.step_id = 0};
 	if (input)
 		put(&m->value, input);

@@ -77,7 +77,6 @@ struct demon_machine {
 	size_t depth;
 	struct demon_leaf leaf; /* the last one */
 	int64_t last_step;      /* the highest step id */
-	int64_t base_step;      /* what it was when the run began; 0, unless it was restored */
 	json_t *value;          /* what flows */
 	json_t *context;
 	json_t *timers; /* name → when it is due, ms; NULL: none was set */

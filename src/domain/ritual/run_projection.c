@@ -350,6 +350,64 @@ static enum demon_rc step_failed(struct demon_db *db, const struct demon_event *
 	return rc ? rc : wake(db, ev, err);
 }
 
+/* A task that holds the one where a restored run begins: it is under way. */
+static enum demon_rc restore_step(struct demon_db *db, const struct demon_event *ev,
+				  const json_t *frame, const json_t *parent, struct demon_err *err)
+{
+	static const char *const texts[] = {"name", "reference", "call"};
+	static const char *const binds[] = {":name", ":reference", ":call"};
+	json_int_t parent_id = json_integer_value(json_object_get(parent, "stepId"));
+	DEMON_STMT(q, db, &sql_step_start);
+
+	for (size_t i = 0; i < demon_count(texts); i++) {
+		const char *text = json_string_value(json_object_get(frame, texts[i]));
+
+		if (!text)
+			return damaged(ev, texts[i], err);
+		demon_bind_str(&q, binds[i], text);
+	}
+	bind_run(&q, ev);
+	demon_bind_i64(&q, ":step", json_integer_value(json_object_get(frame, "stepId")));
+	demon_bind_str(&q, ":status", "Running");
+	demon_bind_i64(&q, ":attempt", 1);
+	demon_bind_i64(&q, ":ts", ev->ts);
+	demon_bind_null(&q, ":ended");
+	if (parent_id)
+		demon_bind_i64(&q, ":parent", parent_id);
+	else
+		demon_bind_null(&q, ":parent");
+	if (json_object_get(parent, "items"))
+		demon_bind_i64(&q, ":iteration",
+			       json_integer_value(json_object_get(parent, "iteration")));
+	else
+		demon_bind_null(&q, ":iteration");
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc restored(struct demon_db *db, const struct demon_event *ev,
+			      struct demon_err *err)
+{
+	struct demon_json_span at = member(ev, "wakeAt");
+	json_auto_t *payload = NULL;
+	const json_t *parent = NULL;
+	const json_t *frames;
+	enum demon_rc rc;
+
+	if ((rc = demon_json_parse(ev->payload, ev->payload_len, &demon_json_payload_limits,
+				   &payload, err)))
+		return rc;
+	frames = json_object_get(json_object_get(payload, "state"), "frames");
+	for (size_t i = 0; i < json_array_size(frames); i++) {
+		const json_t *frame = json_array_get(frames, i);
+
+		if (json_integer_value(json_object_get(frame, "stepId")) > 0 &&
+		    (rc = restore_step(db, ev, frame, parent, err)))
+			return rc;
+		parent = frame;
+	}
+	return at.at ? wait(db, ev, at, err) : DEMON_OK;
+}
+
 static const struct {
 	const char *type;
 	enum demon_rc (*apply)(struct demon_db *db, const struct demon_event *ev,
@@ -361,7 +419,8 @@ static const struct {
     {"ritual.started:v1", started},     {"ritual.opened:v1", opened},
     {"ritual.completed:v1", completed}, {"ritual.failed:v1", failed},
     {"ritual.suspended:v1", suspended}, {"ritual.resumed:v1", resumed},
-    {"ritual.canceled:v1", canceled},   {"timer.fired:v1", wake},
+    {"ritual.canceled:v1", canceled},   {"ritual.restored:v1", restored},
+    {"timer.fired:v1", wake},
 };
 
 static enum demon_rc apply(struct demon_db *db, const struct demon_event *event,

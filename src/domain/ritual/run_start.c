@@ -112,8 +112,8 @@ enum demon_rc demon_run_start(struct demon_store *store, const struct demon_defi
 	demon_run_group_begin(&events, &run, definition->ritual_id, env->now(env->ctx));
 	demon_run_event_started(&events, definition);
 	demon_run_event_opened(&events, definition, options, input);
-	if (options->restored)
-		demon_run_event_restored(&events, options);
+	if (options->retry)
+		demon_run_event_restored(&events, options->retry);
 	if ((rc = demon_run_group_rc(&events, err)) || (rc = check_depth(&events, err)))
 		return rc;
 	group.ts = events.ts;

@@ -250,6 +250,7 @@ static enum demon_rc load_states(struct demon_seed *s, struct demon_err *err)
 	l->definition->root = (struct demon_task){.kind = DEMON_TASK_DO,
 						  .name = l->definition->ritual_id,
 						  .reference = "",
+						  .call = "workflow",
 						  .next = DEMON_NEXT_END,
 						  .tasks = s->tasks,
 						  .count = s->count};
