@@ -3,6 +3,7 @@
 import base64
 import http.server
 import json
+import os
 import re
 import threading
 
@@ -42,19 +43,45 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.basic_auth(*match.groups())
         elif match := re.fullmatch(r"/flaky/([^/]+)/(\d+)", path):
             self.flaky(match.group(1), int(match.group(2)))
+        elif match := re.fullmatch(r"/hangs/([^/]+)/(\d+)", path):
+            self.hangs(match.group(1), int(match.group(2)))
+        elif path == "/whoami":
+            self.whoami()
         else:
             self.answer(404, {"code": 1, "message": "not found"})
 
     do_POST = do_PUT = do_GET
 
+    def ask(self, key):
+        """The number of times that this was asked for."""
+        with self.server.lock:
+            self.server.asked[key] = self.server.asked.get(key, 0) + 1
+            return self.server.asked[key]
+
+    def hangs(self, key, times):
+        """Says nothing so many times for a key, until the other side has gone, then answers."""
+        n = self.ask(key)
+        if n <= times:
+            self.connection.recv(1)
+            self.close_connection = True
+        else:
+            self.answer(200, {"try": n})
+
     def flaky(self, key, failures):
         """Fails so many times for a key, then answers."""
-        with self.server.lock:
-            n = self.server.asked[key] = self.server.asked.get(key, 0) + 1
+        n = self.ask(key)
         if n <= failures:
             self.answer(503, {"try": n}, [("Retry-After", "0")])
         else:
             self.answer(200, {"try": n})
+
+    def whoami(self):
+        """Takes the bearers that a file names, one a line, and tells them what they said."""
+        with open(self.server.tokens, encoding="utf-8") as f:
+            tokens = f.read().splitlines()
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        taken = scheme == "Bearer" and token in tokens and self.server.takes(token)
+        self.answer(200 if taken else 401, {"taken": taken, "token": token})
 
 
 class Stub:
@@ -65,6 +92,8 @@ class Stub:
         self.server.daemon_threads = True
         self.server.lock = threading.Lock()
         self.server.asked = {}
+        self.server.tokens = os.devnull
+        self.server.takes = lambda token: True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
