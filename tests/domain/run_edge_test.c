@@ -4,6 +4,8 @@
  */
 #include "support/test.h"
 
+#include "base/fault.h"
+#include "domain/ritual/run_control.h"
 #include "support/play.h"
 
 #include <stdio.h>
@@ -213,6 +215,87 @@ static void a_caught_error_may_shadow_what_is_known(void **state)
 	assert_output(f, "{\"v\":[\"1\",0]}");
 }
 
+/* A call that writes its attempt to the file "ran". */
+#define CALL(name, idempotent, more)                                                       \
+	"{'" name "':{'call':'exec','with':{'command':['sh','-c','echo $DEMON_ATTEMPT >> " \
+	"$DEMON_PARAM_DIR/ran'],'idempotent':" idempotent "}" more "}}"
+
+/* Plays up to where the process of a call ends with it in flight. */
+static void play_cut_off(struct play *f, const char *text)
+{
+	struct demon_run_options options = {.run_id = "r-1"};
+	json_t *input = json_pack("{s:s}", "dir", f->dir);
+	struct demon_err err;
+
+	options.input = input;
+	f->definition = run_definition(text);
+	assert_ok(demon_run_start(f->store, f->definition, &options, &f->run, &err), &err);
+	json_decref(input);
+	demon_fault_arm(DEMON_FAULT_STEP_STARTED, 1, false);
+	assert_rc(play_try(f, &err), DEMON_IO, &err);
+	assert_int_equal(demon_fault_disarm(), 1);
+}
+
+static void assert_ran(const struct play *f, const char *want)
+{
+	FILE *file = fopen(test_path(f->dir, "ran"), "r");
+	char got[64] = "";
+
+	if (file) {
+		got[fread(got, 1, sizeof(got) - 1, file)] = '\0';
+		(void)fclose(file);
+	}
+	assert_string_equal(got, want);
+}
+
+static void what_was_in_flight_when_its_time_was_up_is_for_an_operator(void **state)
+{
+	struct play *f = *state;
+
+	play_cut_off(f, DSL("{'t':{'try':[{'d':{'timeout':{'after':'PT5S'},'do':[" CALL(
+			    "c", "false", "") "]}}],'catch':{'retry':{}}}}"));
+	fake_env_advance(&f->clock, 10000);
+	play_on(f);
+	assert_string_equal(f->outcome.status, "Suspended");
+	assert_ran(f, "");
+}
+
+static void what_may_be_repeated_is_not_begun_when_its_time_is_up(void **state)
+{
+	struct play *f = *state;
+
+	play_cut_off(f, DSL(CALL("c", "true", ",'timeout':{'after':'PT5S'}")));
+	fake_env_advance(&f->clock, 10000);
+	play_on(f);
+	assert_failed(f, "/errors/timeout");
+	assert_ran(f, "");
+}
+
+static void what_an_operator_lets_run_again_has_its_time_again(void **state)
+{
+	const struct demon_run_request request = {.by = "op"};
+	struct play *f = *state;
+	struct demon_err err;
+
+	play_cut_off(
+	    f, DSL(CALL("c", "false", ",'timeout':{'after':'PT50S'},'output':{'as':'.exitCode'}")));
+	for (unsigned i = 0; i < 2; i++) {
+		fake_env_advance(&f->clock, 100000);
+		play_on(f);
+		assert_string_equal(f->outcome.status, "Suspended");
+		assert_ok(demon_run_resume(f->store, &f->run, &request, &err), &err);
+		fake_env_advance(&f->clock, 100000);
+		if (i)
+			break;
+		demon_fault_arm(DEMON_FAULT_STEP_STARTED, 1, false);
+		assert_rc(play_try(f, &err), DEMON_IO, &err);
+		assert_int_equal(demon_fault_disarm(), 1);
+	}
+	play_on(f);
+	assert_output(f, "0");
+	assert_ran(f, "3\n");
+}
+
 int main(void)
 {
 #define EDGE_TEST(test) cmocka_unit_test_setup_teardown(test, play_set_up, play_tear_down)
@@ -235,6 +318,9 @@ int main(void)
 	    EDGE_TEST(a_century_is_waited_for),
 	    EDGE_TEST(no_wait_is_no_wait),
 	    EDGE_TEST(a_caught_error_may_shadow_what_is_known),
+	    EDGE_TEST(what_was_in_flight_when_its_time_was_up_is_for_an_operator),
+	    EDGE_TEST(what_may_be_repeated_is_not_begun_when_its_time_is_up),
+	    EDGE_TEST(what_an_operator_lets_run_again_has_its_time_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

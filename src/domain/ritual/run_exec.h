@@ -119,6 +119,9 @@ enum demon_rc demon_exec_call(struct demon_exec *x, const struct demon_entry *e,
  * has to wait, until demon_exec_wake(). */
 enum demon_rc demon_exec_leaf(struct demon_exec *x, bool *ret_wait, struct demon_err *err)
     demon_must_check;
+/** True when a call was in flight when its process ended, and may not be repeated: whatever time it
+ * is, an operator is to say what becomes of it before anything else does. */
+bool demon_exec_is_unknown(const struct demon_exec *x);
 /** Goes on with a try that pauses. */
 enum demon_rc demon_exec_pause(struct demon_exec *x, bool *ret_wait, struct demon_err *err)
     demon_must_check;

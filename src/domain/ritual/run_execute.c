@@ -109,7 +109,7 @@ static enum demon_rc advance(struct demon_exec *x, bool *ret_leave, struct demon
 	enum demon_rc rc;
 
 	if (x->machine->control != DEMON_FAILING &&
-	    !(x->machine->control == DEMON_AT_LEAF && x->ours) &&
+	    !(x->machine->control == DEMON_AT_LEAF && x->ours) && !demon_exec_is_unknown(x) &&
 	    (rc = demon_exec_deadline(x, &raised, err)))
 		return rc;
 	if (raised)

@@ -95,10 +95,15 @@ enum demon_rc demon_exec_call(struct demon_exec *x, const struct demon_entry *e,
 	return launch(x, err);
 }
 
-/* A leaf that another process has begun: the next attempt at it. */
+/* A leaf that another process has begun: the next attempt at it. Its own time begins again when an
+ * operator has said so: until he did it was not to run. */
 static enum demon_rc repeat(struct demon_exec *x, struct demon_err *err)
 {
 	const struct demon_leaf *leaf = &x->machine->leaf;
+	demon_time deadline =
+	    x->state->retry && leaf->deadline
+		? demon_run_journal_now(&x->journal) + leaf->deadline - leaf->began
+		: 0;
 	json_auto_t *payload = demon_exec_step(x, "step.started:v1", leaf->task, leaf->step_id);
 	enum demon_rc rc;
 
@@ -106,6 +111,7 @@ static enum demon_rc repeat(struct demon_exec *x, struct demon_err *err)
 	    !demon_run_event_set(payload, "call", json_string(leaf->task->call)) ||
 	    !demon_run_event_set(payload, "idempotencyKey", json_string(leaf->key)) ||
 	    !demon_run_event_set(payload, "idempotent", json_boolean(leaf->idempotent)) ||
+	    (deadline && !demon_run_event_time(payload, "deadline", deadline)) ||
 	    (leaf->with && !demon_run_event_set(payload, "input", json_incref(leaf->with))))
 		return no_memory(err);
 	if ((rc = demon_run_journal_add(&x->journal, "step.started:v1", demon_take(payload), err)))
@@ -401,21 +407,41 @@ static enum demon_rc look(struct demon_exec *x, bool *ret_wait, struct demon_err
 	return demon_exec_transition(x, task, err);
 }
 
+bool demon_exec_is_unknown(const struct demon_exec *x)
+{
+	const struct demon_leaf *leaf = &x->machine->leaf;
+
+	return x->machine->control == DEMON_AT_LEAF && leaf->task->kind == DEMON_TASK_CALL &&
+	       !x->ours && !leaf->idempotent && !x->state->retry;
+}
+
+static enum demon_rc time_out(struct demon_exec *x, struct demon_err *err)
+{
+	DEMON_RUN_ERROR(error);
+	enum demon_rc rc = demon_run_error_set(&error, DEMON_ERROR_TIMEOUT, 408, "Step timed out",
+					       err, "its time was up");
+
+	return rc == DEMON_FAILED ? demon_exec_fail(x, &error, NULL, err) : rc;
+}
+
 enum demon_rc demon_exec_leaf(struct demon_exec *x, bool *ret_wait, struct demon_err *err)
 {
-	struct demon_leaf *leaf = &x->machine->leaf;
+	const struct demon_leaf *leaf = &x->machine->leaf;
 	enum demon_rc rc;
 
 	*ret_wait = false;
 	if (leaf->task->kind != DEMON_TASK_CALL)
 		return look(x, ret_wait, err);
-	if (!x->ours) {
-		if (!leaf->idempotent && !x->state->retry)
-			return suspend(x, err);
-		x->state->retry = false;
-		if ((rc = repeat(x, err)))
-			return rc;
-	}
+	if (x->ours)
+		return perform(x, err);
+	if (demon_exec_is_unknown(x))
+		return suspend(x, err);
+	if (!x->state->retry && leaf->deadline &&
+	    demon_run_journal_now(&x->journal) >= leaf->deadline)
+		return time_out(x, err);
+	if ((rc = repeat(x, err)))
+		return rc;
+	x->state->retry = false;
 	return perform(x, err);
 }
 

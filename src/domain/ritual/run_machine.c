@@ -232,6 +232,7 @@ static void start_leaf(struct demon_machine *m, const struct demon_task *task,
 	    .attempt = json_integer_value(json_object_get(payload, "attempt")),
 	    .idempotent = json_is_true(json_object_get(payload, "idempotent")),
 	    .wake = due_at(payload),
+	    .began = demon_machine_time(payload, "ts"),
 	    .deadline = demon_machine_time(payload, "deadline"),
 	};
 	if (json_string_length(key) == sizeof(leaf->key) - 1)
@@ -240,6 +241,18 @@ static void start_leaf(struct demon_machine *m, const struct demon_task *task,
 	put(&leaf->secrets, json_object_get(payload, "secrets"));
 	put(&leaf->data, data ? data : m->value);
 	m->control = DEMON_AT_LEAF;
+}
+
+/* The next attempt; its time may have been given anew. */
+static void repeat_leaf(struct demon_leaf *leaf, const json_t *payload)
+{
+	demon_time deadline = demon_machine_time(payload, "deadline");
+
+	leaf->attempt = json_integer_value(json_object_get(payload, "attempt"));
+	if (!deadline)
+		return;
+	leaf->began = demon_machine_time(payload, "ts");
+	leaf->deadline = deadline;
 }
 
 static enum demon_rc start_composite(struct demon_machine *m, const struct demon_task *task,
@@ -274,7 +287,7 @@ static enum demon_rc step_started(struct demon_machine *m, const char *type, con
 	enum demon_rc rc;
 
 	if (m->control == DEMON_AT_LEAF && id == m->leaf.step_id) {
-		m->leaf.attempt = json_integer_value(json_object_get(payload, "attempt"));
+		repeat_leaf(&m->leaf, payload);
 		return DEMON_OK;
 	}
 	if ((rc = next_task(m, type, payload, &task, err)) || !task)

@@ -64,6 +64,7 @@ struct demon_leaf {
 	json_t *secrets; /* CALL: where secrets go; or NULL */
 	json_t *data;    /* the task's input */
 	demon_time wake; /* WAIT, LISTEN: until then; 0: no end of itself */
+	demon_time began;
 	demon_time deadline;
 };
 
