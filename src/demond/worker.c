@@ -13,7 +13,7 @@
 #define FULL_MS     100 /* between looks while every thread has work */
 #define IDLE_S      10  /* after which a thread without work ends */
 #define RETRY_US    ((demon_ticks)60 * 1000 * 1000)
-#define SHUNNED_MAX 64
+#define SHUNNED_MAX 1024
 #define STACK       ((size_t)1024 * 1024)
 
 /* A run that failed to execute, and when to try it again. */
@@ -65,11 +65,13 @@ static bool is_same(const struct demon_run_id *a, const struct demon_run_id *b)
 	       memcmp(a->origin, b->origin, sizeof(a->origin)) == 0;
 }
 
+/* The lock is held. */
 static bool is_shunned(const struct demon_workers *w, const struct demon_run_id *run)
 {
+	size_t count = w->next_shunned < SHUNNED_MAX ? w->next_shunned : SHUNNED_MAX;
 	demon_ticks now = mono();
 
-	for (size_t i = 0; i < SHUNNED_MAX; i++)
+	for (size_t i = 0; i < count; i++)
 		if (w->shunned[i].until > now && is_same(&w->shunned[i].run, run))
 			return true;
 	return false;
@@ -229,6 +231,18 @@ static void queue(struct demon_workers *w, const struct demon_run_id *run)
 	}
 }
 
+/* What is with the pool already, and what has to wait after a failure, is in nobody's way. */
+static bool is_out(void *ctx, const struct demon_run_id *run)
+{
+	struct demon_workers *w = ctx;
+	bool out;
+
+	(void)pthread_mutex_lock(&w->lock);
+	out = is_taken(w, run) || is_shunned(w, run);
+	(void)pthread_mutex_unlock(&w->lock);
+	return out;
+}
+
 /* Hands runs to the pool, as many as it takes. */
 static void hand_over(struct demon_workers *w, const struct demon_run_due *due)
 {
@@ -237,8 +251,6 @@ static void hand_over(struct demon_workers *w, const struct demon_run_due *due)
 
 	(void)pthread_mutex_lock(&w->lock);
 	for (size_t i = 0; i < due->count && w->used < w->options.count; i++) {
-		if (is_taken(w, &due->runs[i]) || is_shunned(w, &due->runs[i]))
-			continue;
 		queue(w, &due->runs[i]);
 		queued++;
 	}
@@ -280,11 +292,12 @@ static enum demon_rc wait_for_runs(struct demon_workers *w, demon_time next, str
 
 static enum demon_rc look(struct demon_workers *w, struct demon_err *err)
 {
+	const struct demon_run_sought sought = {
+	    .limit = w->options.count, .skip = is_out, .ctx = w};
 	struct demon_run_due due;
 	enum demon_rc rc;
 
-	/* those that were handed over and not yet begun are found again */
-	if ((rc = demon_run_due(w->options.store, 2 * w->options.count, &due, err)))
+	if ((rc = demon_run_due(w->options.store, &sought, &due, err)))
 		return rc;
 	hand_over(w, &due);
 	free(due.runs);

@@ -489,14 +489,16 @@ static void orphans_are_runs_that_nobody_executes(void **state)
 	(void)start(f, one_step, "a");
 	(void)start(f, one_step, "b");
 	assert_ok(demon_store_claim(f->store, 2, &err), &err);
-	assert_ok(demon_run_due(f->store, 10, &due, &err), &err);
+	assert_ok(demon_run_due(f->store, &(struct demon_run_sought){.limit = 10}, &due, &err),
+		  &err);
 	assert_int_equal(due.count, 1);
 	assert_string_equal(due.runs[0].run_id, "b");
 	assert_string_equal(due.runs[0].tenant_id, "default");
 	assert_memory_equal(due.runs[0].origin, done.origin, sizeof(done.origin));
 	free(due.runs);
 	demon_store_unclaim(f->store, 2);
-	assert_ok(demon_run_due(f->store, 10, &due, &err), &err);
+	assert_ok(demon_run_due(f->store, &(struct demon_run_sought){.limit = 10}, &due, &err),
+		  &err);
 	assert_int_equal(due.count, 2);
 	free(due.runs);
 }

@@ -89,7 +89,8 @@ static size_t count_orphans(struct fixture *f, struct demon_store *store)
 
 	free(f->due.runs);
 	f->due = (struct demon_run_due){0};
-	assert_ok(demon_run_due(store, 10, &f->due, &err), &err);
+	assert_ok(demon_run_due(store, &(struct demon_run_sought){.limit = 10}, &f->due, &err),
+		  &err);
 	return f->due.count;
 }
 

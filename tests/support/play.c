@@ -82,7 +82,8 @@ size_t play_due(struct play *f, demon_time *ret_next)
 	struct demon_run_due due;
 	struct demon_err err;
 
-	assert_ok(demon_run_due(f->store, 10, &due, &err), &err);
+	assert_ok(demon_run_due(f->store, &(struct demon_run_sought){.limit = 10}, &due, &err),
+		  &err);
 	free(due.runs);
 	if (ret_next)
 		*ret_next = due.next;

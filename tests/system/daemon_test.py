@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import unittest
@@ -384,6 +385,21 @@ class Runs(Case):
         daemon = Daemon(self)
         self.wait_for("r1", "Completed")
         self.assertEqual(daemon.text().count("run executed"), 1)
+
+    def test_runs_that_cannot_be_executed_keep_no_other_from_it(self):
+        poison = self.write("poison.yaml", """
+document: {dsl: 1.0.3, namespace: default, name: poison, version: '1'}
+do:
+  - a: {set: {v: '${ 1 }'}}
+""")
+        # a daemon that finds no demon-expr beside it
+        os.makedirs(self.path("alone/bin"))
+        Daemon(self, "--workers", "2", program=shutil.copy(DEMOND, self.path("alone/bin/demond")))
+        for i in range(40):
+            self.ctl("run", poison, "--detach", "--run-id", f"p{i:02}")
+        self.ctl("run", ECHO, "--detach", "--run-id", "z")
+        self.wait_for("z", "Completed")
+        self.assertEqual(self.status("p00"), "Running")
 
 
 if __name__ == "__main__":

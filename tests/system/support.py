@@ -154,12 +154,12 @@ class Case(unittest.TestCase):
 class Daemon:
     """A running demond."""
 
-    def __init__(self, case, *args, **options):
+    def __init__(self, case, *args, program=DEMOND, **options):
         self.case = case
         self.log = case.path(f"demond-{time.monotonic_ns()}.log")
         self.err = None
         self.process = case.start(
-            DEMOND, "--listen", "127.0.0.1:0", "--log-file", self.log, *args, **options
+            program, "--listen", "127.0.0.1:0", "--log-file", self.log, *args, **options
         )
         self.url = wait_until(self._find_url, "demond to listen")
 

@@ -159,6 +159,29 @@ static bool is_secret(const char *name)
 	return demon_loader_is_id(scope) && demon_loader_is_id(slash + 1);
 }
 
+/* In $secrets, a scope holds its keys: no secret can have its name. */
+static void check_scopes(struct demon_dsl *d, struct demon_value list)
+{
+	json_auto_t *scopes = json_object();
+
+	for (size_t i = 0; i < json_array_size(list.json); i++) {
+		const char *name = json_string_value(json_array_get(list.json, i));
+		const char *slash = name ? strchr(name, '/') : NULL;
+
+		if (slash &&
+		    json_object_setn_new(scopes, name, (size_t)(slash - name), json_true()))
+			d->loader->failed = true;
+	}
+	for (size_t i = 0; i < json_array_size(list.json); i++) {
+		struct demon_value v = demon_value_at(list, i);
+		const char *name = json_string_value(v.json);
+
+		if (name && json_object_get(scopes, name))
+			demon_loader_problem(d->loader, v,
+					     "secrets: '%.64s' is also the scope of another", name);
+	}
+}
+
 static void load_secrets(struct demon_dsl *d)
 {
 	struct demon_loader *l = d->loader;
@@ -179,6 +202,7 @@ static void load_secrets(struct demon_dsl *d)
 			demon_loader_problem(
 			    l, v, "secrets: expected KEY or SCOPE/KEY, found '%.64s'", name);
 	}
+	check_scopes(d, list);
 	l->definition->secrets = list.json;
 }
 

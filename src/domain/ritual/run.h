@@ -110,10 +110,17 @@ struct demon_run_due {
 	demon_time next; /* when the next one that waits is due; 0: none waits */
 };
 
-/** Finds at most @p limit runs of this node that nobody executes: those that wait and whose time
- * has come, the earliest first, then those that are Running. */
-enum demon_rc demon_run_due(struct demon_store *store, size_t limit, struct demon_run_due *ret_due,
-			    struct demon_err *err) demon_must_check;
+/** Which runs to look for. Zero members mean the default. */
+struct demon_run_sought {
+	size_t limit;                                            /* at most so many */
+	bool (*skip)(void *ctx, const struct demon_run_id *run); /* not this one; NULL: all */
+	void *ctx;
+};
+
+/** Finds runs of this node that nobody executes: those that wait and whose time has come, the
+ * earliest first, then those that are Running. */
+enum demon_rc demon_run_due(struct demon_store *store, const struct demon_run_sought *sought,
+			    struct demon_run_due *ret_due, struct demon_err *err) demon_must_check;
 
 /** A row of `runs list`. Strings are borrowed during the callback; NULL: absent. */
 struct demon_run_row {

@@ -27,18 +27,20 @@ DEMON_SQL(sql_next, "SELECT MIN(wakes_at) FROM runs WHERE run_origin = :origin "
 /* Runs under collection. */
 struct runs {
 	struct demon_store *store;
-	struct demon_run_id *items; /* owned: room for limit */
+	const struct demon_run_sought *sought;
+	struct demon_run_id *items; /* owned: room for the limit */
 	size_t count;
-	size_t limit;
 };
 
 static void add_run(struct runs *runs, const struct demon_stmt *q)
 {
-	struct demon_run_id *run = &runs->items[runs->count++];
+	struct demon_run_id *run = &runs->items[runs->count];
 
 	(void)snprintf(run->tenant_id, sizeof(run->tenant_id), "%s", demon_col_str(q, 0));
 	(void)snprintf(run->run_id, sizeof(run->run_id), "%s", demon_col_str(q, 1));
 	memcpy(run->origin, demon_store_origin(runs->store), sizeof(run->origin));
+	if (!runs->sought->skip || !runs->sought->skip(runs->sought->ctx, run))
+		runs->count++;
 }
 
 static enum demon_rc add_all(struct runs *runs, struct demon_stmt *q, struct demon_err *err)
@@ -46,7 +48,7 @@ static enum demon_rc add_all(struct runs *runs, struct demon_stmt *q, struct dem
 	enum demon_rc rc = DEMON_OK;
 	bool row;
 
-	while (runs->count < runs->limit && !(rc = demon_step(q, &row, err)) && row)
+	while (runs->count < runs->sought->limit && !(rc = demon_step(q, &row, err)) && row)
 		if (!demon_store_claimed(runs->store, demon_col_i64(q, 2)))
 			add_run(runs, q);
 	return rc;
@@ -82,17 +84,17 @@ static enum demon_rc collect(struct demon_db *db, struct runs *runs, demon_time 
 	return add_all(runs, &running, err);
 }
 
-enum demon_rc demon_run_due(struct demon_store *store, size_t limit, struct demon_run_due *ret_due,
-			    struct demon_err *err)
+enum demon_rc demon_run_due(struct demon_store *store, const struct demon_run_sought *sought,
+			    struct demon_run_due *ret_due, struct demon_err *err)
 {
 	const struct demon_env *env = demon_store_env(store);
 	demon_time now = env->now(env->ctx);
-	struct runs runs = {.store = store, .limit = limit};
+	struct runs runs = {.store = store, .sought = sought};
 	demon_time next = 0;
 	enum demon_rc rc;
 	DEMON_READ(loan);
 
-	runs.items = demon_calloc(limit, sizeof(*runs.items));
+	runs.items = demon_calloc(sought->limit, sizeof(*runs.items));
 	if (!runs.items)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a list of runs");
 	if ((rc = demon_store_borrow(store, &loan, err)) ||
