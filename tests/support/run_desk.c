@@ -153,7 +153,8 @@ demon_time desk_next_due(struct run_desk *f, size_t *ret_count)
 	struct demon_run_due due;
 	struct demon_err err;
 
-	assert_ok(demon_run_due(f->store, 10, &due, &err), &err);
+	assert_ok(demon_run_due(f->store, &(struct demon_run_sought){.limit = 10}, &due, &err),
+		  &err);
 	free(due.runs);
 	*ret_count = due.count;
 	return due.next;
