@@ -113,7 +113,9 @@ static void names_that_are_none_are_refused(void **state)
 		assert_fails(f, bad[i], "k", DEMON_INVALID, "scope of a secret");
 		assert_fails(f, "s", bad[i], DEMON_INVALID, "key of a secret");
 	}
-	assert_fails(f, "s", "k", DEMON_NOTFOUND, "secret 's/k': SECRET_S_K is not set");
+	assert_fails(
+	    f, "s", "k", DEMON_NOTFOUND,
+	    "secret 's/k': SECRET_S_K is not set, and no file or command of secrets is given");
 }
 
 static void a_file_that_others_may_use_is_refused(void **state)

@@ -222,6 +222,18 @@ class Rotation(Example):
         self.assert_token(new)
         self.assert_nowhere(new, OLD)
 
+    def test_secrets_of_another_folder_are_noticed_while_nothing_is_changed(self):
+        os.makedirs(self.path("others/app"))
+        os.chmod(self.write("others/app/token", "of-somebody-else"), 0o600)
+        right, self.more = self.more, ()
+        failed = self.rotate(status=1, run_id="none")
+        self.assertIn("SECRET_APP_TOKEN is not set, and no file or command", failed["error"]["detail"])
+        self.more = (right[0], json.dumps([CREDENTIAL, "get", self.path("others")]))
+        failed = self.rotate(status=1, run_id="other")
+        self.assertIn("is not from " + self.path("secrets/app"), failed["error"]["detail"])
+        self.assert_token(OLD)
+        self.assertEqual(self.read("seen"), "")
+
     def test_input_that_is_not_whole_is_refused(self):
         del self.values["remove"]
         failed = self.rotate(status=1)

@@ -116,6 +116,10 @@ static enum demon_rc look_up(const struct demon_secrets *s, const char *scope, c
 		rc = demon_secret_from_command((const char *const *)s->command,
 					       (const char *const *)s->environ, scope, key,
 					       ret_value, err);
+	if (rc == DEMON_NOTFOUND && !s->file && !s->command)
+		rc = demon_err_set(err, DEMON_NOTFOUND,
+				   "%.*s is not set, and no file or command of secrets is given",
+				   (int)strlen(name) - 1, name);
 	return rc;
 }
 
