@@ -46,7 +46,7 @@ static const struct demon_opt cancel_options[] = {
 static const struct demon_opt retry_options[] = {
     {.name = "from", .value = "STEP", .help = "the step to begin with: an id, a name, a reference"},
     {.name = "run-id", .value = "ID", .help = "id of the new run; default: a new one"},
-    {.name = "detach", .help = "print the run's id and leave it to the daemon"},
+    {.name = "detach", .help = "print the run's id; leave it to the daemon, if there is one"},
     {.name = "reason", .value = "TEXT", .help = "why a suspended run goes on"},
     {.name = "by", .value = "WHO", .help = "who says so; default: $USER"},
     {.name = NULL},
@@ -174,9 +174,11 @@ static const struct demon_command runs_commands[] = {
      .summary = "follow a run until it ends",
      .arguments = "ID",
      .text =
-	 "One line for what each step does, and what it writes, from its beginning. Ends as the\n"
-	 "run does, with the same status as 'run'. With --json the events as they come.",
-     .examples = "demonctl runs watch r-1",
+	 "From its beginning: a line for each step as it ends (name, status, how long it took),\n"
+	 "and what it writes meanwhile. Ends as the run does, with the same exit status as 'run',\n"
+	 "or when the run is suspended. With --json the events, as they come.",
+     .examples = "demonctl runs watch r-1\n"
+		 "demonctl runs watch r-1 --json | jq -c .event",
      .run = demon_command_runs_watch,
      .min_words = 1,
      .max_words = 1},
@@ -185,8 +187,10 @@ static const struct demon_command runs_commands[] = {
      .arguments = "ID",
      .text =
 	 "Whatever it is at: a step under way is ended within a second, a run that waits never\n"
-	 "goes on. Nothing is undone. A run that was canceled before is left as it is.",
-     .examples = "demonctl runs cancel r-1 --reason 'wrong host'",
+	 "goes on. Nothing is undone. A run that was canceled before is left as it is; one that\n"
+	 "has ended otherwise is exit status 4. With --json {noop, runId, status}.",
+     .examples = "demonctl runs cancel r-1\n"
+		 "demonctl runs cancel r-1 --reason 'wrong host' --by kim@example.org",
      .options = cancel_options,
      .run = demon_command_runs_cancel,
      .min_words = 1,
@@ -196,11 +200,14 @@ static const struct demon_command runs_commands[] = {
      .arguments = "ID",
      .text =
 	 "A run that is Suspended goes on: the step that was in flight runs again, with the same\n"
-	 "idempotency key. One that has failed or was canceled stays so: a new run begins where\n"
-	 "it stood before the step that ended it, or before STEP (an id, a name or a reference),\n"
-	 "with the same definition and input and all that the steps before had come to.",
+	 "idempotency key; the daemon executes it, or this process if there is none.\n"
+	 "A run that has failed or was canceled stays so: a new run begins where it stood before\n"
+	 "the step that ended it, or before STEP (an id, a name or a reference), with the same\n"
+	 "definition and input, and all that the steps before had come to. Output and exit status\n"
+	 "are as for 'run'.",
      .examples = "demonctl runs retry r-1\n"
-		 "demonctl runs retry r-1 --from Deploy --detach",
+		 "demonctl runs retry r-1 --from Deploy --detach\n"
+		 "demonctl runs retry r-1 --from 17 --run-id r-2",
      .options = retry_options,
      .run = demon_command_runs_retry,
      .min_words = 1,
@@ -208,20 +215,28 @@ static const struct demon_command runs_commands[] = {
     {.name = "tree",
      .summary = "the steps of a run within each other",
      .arguments = "ID",
-     .text =
-	 "Of a loop the first 20 rounds are shown. With --json {ritualId, runId, status, steps},\n"
-	 "and of each step {call, name, stepId, status, durationMs, iteration, steps}.",
-     .examples = "demonctl runs tree r-1",
+     .text = "Of a loop the first 19 rounds are shown, and the last. With --json all of them, as\n"
+	     "{ritualId, runId, status, durationMs, error, retryOf, steps}, and of each step "
+	     "{attempt,\n"
+	     "call, durationMs, error, iteration, name, reference, status, stepId, steps}.",
+     .examples = "demonctl runs tree r-1\n"
+		 "demonctl runs tree r-1 --json",
      .run = demon_command_runs_tree,
      .min_words = 1,
      .max_words = 1},
     {.name = "diff",
      .summary = "where two runs of a ritual went different ways",
      .arguments = "A B",
-     .text =
-	 "A line for each step that only one of them has ('<' the first, '>' the second), or that\n"
-	 "ended otherwise ('!'). Status 0: none, 1: some. With --json {a, b, name, path} a line.",
-     .examples = "demonctl runs diff r-1 r-2",
+     .text = "A line for each difference of definition, input, status, outputs, and of steps: '<' "
+	     "only\n"
+	     "A has it, '>' only B, '!' it ended otherwise or came to something else. Steps are "
+	     "the same\n"
+	     "when their tasks and rounds are. How long they took is told, and is no difference;\n"
+	     "neither are durationMs and timestamp in what calls answer. Exit status 0: none, 1: "
+	     "some.\n"
+	     "With --json {what, a, b}, for steps also {name, path, changed}, a line.",
+     .examples = "demonctl runs diff r-1 r-2\n"
+		 "demonctl runs diff r-1 r-2 --json",
      .run = demon_command_runs_diff,
      .min_words = 2,
      .max_words = 2},
@@ -312,7 +327,10 @@ const struct demon_command demon_commands[] = {
      .summary = "rituals by name",
      .arguments = "",
      .subcommands = rituals_commands},
-    {.name = "runs", .summary = "look at runs", .arguments = "", .subcommands = runs_commands},
+    {.name = "runs",
+     .summary = "look at runs, end them, let them go on",
+     .arguments = "",
+     .subcommands = runs_commands},
     {.name = "events",
      .summary = "look at the log",
      .arguments = "",

@@ -111,6 +111,22 @@ const char *demon_out_time(demon_time t)
 	return text;
 }
 
+void demon_out_duration(struct demon_buf *out, int64_t ms)
+{
+	int64_t s = ms / 1000;
+
+	if (ms < 1000)
+		demon_buf_fmt(out, "%d ms", (int)ms);
+	else if (s < 60)
+		demon_buf_fmt(out, "%d.%d s", (int)s, (int)(ms % 1000 / 100));
+	else if (s < 3600)
+		demon_buf_fmt(out, "%d m %d s", (int)(s / 60), (int)(s % 60));
+	else if (s < 86400)
+		demon_buf_fmt(out, "%d h %d m", (int)(s / 3600), (int)(s / 60 % 60));
+	else
+		demon_buf_fmt(out, "%lld d %d h", (long long)(s / 86400), (int)(s / 3600 % 24));
+}
+
 json_t *demon_out_time_json(demon_time t)
 {
 	return t ? json_string(demon_out_time(t)) : json_null();
@@ -122,10 +138,10 @@ const char *demon_out_color(const struct demon_settings *s, const char *status)
 		const char *status;
 		const char *color;
 	} colors[] = {
-	    {"Completed", "\033[32m"}, {"ok", "\033[32m"},
-	    {"Failed", "\033[31m"},    {"Denied", "\033[31m"},
-	    {"failed", "\033[31m"},    {"Suspended", "\033[33m"},
-	    {"Frozen", "\033[33m"},    {"AwaitingApproval", "\033[33m"},
+	    {"Completed", "\033[32m"},        {"ok", "\033[32m"},        {"Failed", "\033[31m"},
+	    {"Denied", "\033[31m"},           {"Canceled", "\033[33m"},  {"Waiting", "\033[33m"},
+	    {"failed", "\033[31m"},           {"Suspended", "\033[33m"}, {"Frozen", "\033[33m"},
+	    {"AwaitingApproval", "\033[33m"},
 	};
 
 	if (strcmp(s->color.value, "yes") != 0)

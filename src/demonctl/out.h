@@ -37,6 +37,9 @@ void demon_out_printable(struct demon_buf *out, const char *text);
 /** A time as RFC 3339 in one of four static buffers, "-" for 0. One thread. */
 const char *demon_out_time(demon_time t);
 
+/** Appends a length of time: "12 ms", "1.2 s", "3 m 20 s", "5 h 3 m", "2 d 4 h". */
+void demon_out_duration(struct demon_buf *out, int64_t ms);
+
 /** RFC 3339 as a JSON string (new), or null for 0. */
 json_t *demon_out_time_json(demon_time t);
 

@@ -205,16 +205,16 @@ static enum demon_rc print_id(struct demon_ctl *ctl, const struct demon_run_id *
 	return rc;
 }
 
-/* Prints the id of a run that a daemon, if there is one, executes. */
-static enum demon_rc detach(struct demon_ctl *ctl, const struct demon_run_id *run, bool daemon,
-			    struct demon_err *err)
+enum demon_rc demon_play_detach(struct demon_ctl *ctl, const struct demon_run_id *run, bool claimed,
+				bool daemon, struct demon_err *err)
 {
 	struct demon_run_outcome outcome = {0};
 	enum demon_rc rc = print_id(ctl, run, err);
 
 	if (rc || daemon)
 		return rc;
-	if (execute(ctl, run, true, false, &outcome, err) ||
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (execute(ctl, run, claimed, false, &outcome, err) ||
 	    demon_play_judge(ctl, run, outcome.status, outcome.terminal, err))
 		demon_out_note(&ctl->settings, "%s", err->msg);
 	*ctl->hint = '\0';
@@ -254,7 +254,7 @@ enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
 	demon_out_note(&ctl->settings, "run %s of ritual %s", run.run_id,
 		       play->definition->ritual_id);
 	if (play->detach)
-		return detach(ctl, &run, daemon, err);
+		return demon_play_detach(ctl, &run, true, daemon, err);
 	rc = execute(ctl, &run, true, true, &outcome, err);
 	if (rc == DEMON_OK)
 		rc = finish(ctl, play, &run, &outcome, err);

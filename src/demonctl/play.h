@@ -39,6 +39,16 @@ enum demon_rc demon_play_load_named(struct demon_ctl *ctl, const char *name,
 				    struct demon_definition **ret_definition, struct demon_err *err)
     demon_must_check;
 
+/** Follows a run that another process executes, from behind event @p after_seq: as
+ * demon_play_on(). */
+enum demon_rc demon_play_follow(struct demon_ctl *ctl, const struct demon_run_id *run,
+				int64_t after_seq, struct demon_err *err) demon_must_check;
+
+/** Prints the run's id, and goes on with it here up to its first wait; with @p daemon not: that
+ * does. */
+enum demon_rc demon_play_detach(struct demon_ctl *ctl, const struct demon_run_id *run, bool claimed,
+				bool daemon, struct demon_err *err) demon_must_check;
+
 /** Loads what @p word names: a file, or else a registered ritual. */
 enum demon_rc demon_play_load(struct demon_ctl *ctl, const char *word,
 			      struct demon_definition **ret_definition, struct demon_err *err)

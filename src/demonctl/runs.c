@@ -2,6 +2,7 @@
  * demonctl runs list, runs show.
  */
 #include "base/bytes.h"
+#include "base/json_member.h"
 #include "command.h"
 #include "domain/ritual/run.h"
 #include "out.h"
@@ -132,8 +133,47 @@ struct show {
 	const struct demon_settings *settings;
 	json_t *run; /* with --json */
 	json_t *steps;
+	json_t *errors; /* by the step id as text; "0": the run's */
 	struct demon_table table;
 };
+
+static enum demon_rc take_error(void *ctx, const struct demon_run_moment *moment,
+				struct demon_err *err)
+{
+	struct show *show = ctx;
+	struct demon_json_span error = demon_json_member(moment->payload, moment->len, "error");
+	json_t *value = NULL;
+	int64_t step = 0;
+	char key[24];
+	enum demon_rc rc;
+
+	if (!error.at)
+		return DEMON_OK;
+	(void)!demon_json_span_i64(demon_json_member(moment->payload, moment->len, "stepId"),
+				   &step);
+	if ((rc = demon_json_parse(error.at, error.len, &demon_json_payload_limits, &value, err)))
+		return rc;
+	(void)snprintf(key, sizeof(key), "%" PRId64, step);
+	if (json_object_set_new(show->errors, key, value))
+		return demon_err_set(err, DEMON_NOMEM, "no memory for an error");
+	return DEMON_OK;
+}
+
+/* Borrowed; NULL: it has none. */
+static json_t *error_of(const struct show *show, int64_t step)
+{
+	char key[24];
+
+	(void)snprintf(key, sizeof(key), "%" PRId64, step);
+	return json_object_get(show->errors, key);
+}
+
+static const char *detail_of(const json_t *error)
+{
+	const char *detail = json_string_value(json_object_get(error, "detail"));
+
+	return detail ? detail : json_string_value(json_object_get(error, "title"));
+}
 
 static enum demon_rc show_row(void *ctx, const struct demon_run_row *row, struct demon_err *err)
 {
@@ -141,7 +181,10 @@ static enum demon_rc show_row(void *ctx, const struct demon_run_row *row, struct
 
 	if (show->settings->json) {
 		show->run = row_json(row);
-		return show->run ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "no memory");
+		if (!show->run ||
+		    (error_of(show, 0) && json_object_set(show->run, "error", error_of(show, 0))))
+			return demon_err_set(err, DEMON_NOMEM, "no memory for a run");
+		return DEMON_OK;
 	}
 	demon_out_field("run", "%s", row->run_id);
 	demon_out_field("ritual", "%s%s%s", row->ritual_id, row->version ? " " : "",
@@ -152,8 +195,12 @@ static enum demon_rc show_row(void *ctx, const struct demon_run_row *row, struct
 	demon_out_field("ended", "%s", demon_out_time(row->ended_at));
 	if (row->wakes_at)
 		demon_out_field("waits until", "%s", demon_out_time(row->wakes_at));
-	if (row->error_type)
-		demon_out_field("error", "%s", row->error_type);
+	if (row->error_type) {
+		const char *detail = detail_of(error_of(show, 0));
+
+		demon_out_field("error", "%s%s%s", row->error_type, detail ? ": " : "",
+				detail ? detail : "");
+	}
 	return DEMON_OK;
 }
 
@@ -164,7 +211,8 @@ static enum demon_rc show_step(void *ctx, const struct demon_step_row *row, stru
 
 	if (show->settings->json) {
 		json_t *step = json_pack(
-		    "{s:o*,s:o*,s:I,s:s,s:o,s:s,s:s,s:o,s:s,s:I}", "parentId",
+		    "{s:O*,s:o*,s:o*,s:I,s:s,s:o,s:s,s:s,s:o,s:s,s:I}", "error",
+		    error_of(show, row->step_id), "parentId",
 		    row->parent_id ? json_integer((json_int_t)row->parent_id) : NULL, "iteration",
 		    row->iteration >= 0 ? json_integer((json_int_t)row->iteration) : NULL,
 		    "attempt", (json_int_t)row->attempt, "call", row->call, "endedAt",
@@ -184,15 +232,18 @@ static enum demon_rc show_step(void *ctx, const struct demon_step_row *row, stru
 	demon_table_cell(&show->table, demon_out_time(row->started_at));
 	demon_table_cell(&show->table, demon_out_time(row->ended_at));
 	demon_table_cell(&show->table, row->reference);
+	demon_table_cell(&show->table, detail_of(error_of(show, row->step_id)));
 	return DEMON_OK;
 }
 
 static enum demon_rc show(struct demon_ctl *ctl, const struct demon_run_id *run, struct show *show,
 			  struct demon_err *err)
 {
+	static const char *const failures[] = {"step.failed:v1", "ritual.failed:v1", NULL};
 	enum demon_rc rc;
 
-	if ((rc = demon_run_get(ctl->store, run, show_row, show, err)) ||
+	if ((rc = demon_run_history(ctl->store, run, failures, take_error, show, err)) ||
+	    (rc = demon_run_get(ctl->store, run, show_row, show, err)) ||
 	    (rc = demon_run_steps(ctl->store, run, show_step, show, err)))
 		return rc;
 	if (!show->settings->json) {
@@ -207,10 +258,11 @@ static enum demon_rc show(struct demon_ctl *ctl, const struct demon_run_id *run,
 
 enum demon_rc demon_command_runs_show(struct demon_ctl *ctl, struct demon_err *err)
 {
-	static const char *const heads[] = {"STEP",    "STATUS", "CALL",      "ATTEMPT",
-					    "STARTED", "ENDED",  "REFERENCE", NULL};
+	static const char *const heads[] = {"STEP",  "STATUS",    "CALL",  "ATTEMPT", "STARTED",
+					    "ENDED", "REFERENCE", "ERROR", NULL};
 	struct show s = {.settings = &ctl->settings,
 			 .steps = json_array(),
+			 .errors = json_object(),
 			 .table = demon_table_begin(&ctl->settings, heads, 1)};
 	struct demon_run_id run;
 	enum demon_rc rc;
@@ -221,6 +273,7 @@ enum demon_rc demon_command_runs_show(struct demon_ctl *ctl, struct demon_err *e
 		rc = show(ctl, &run, &s, err);
 	json_decref(s.run);
 	json_decref(s.steps);
+	json_decref(s.errors);
 	demon_table_done(&s.table);
 	return rc;
 }

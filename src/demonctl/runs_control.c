@@ -58,29 +58,12 @@ static enum demon_rc take_status(void *ctx, const struct demon_run_row *row, str
 	return DEMON_OK;
 }
 
-static enum demon_rc print_id(struct demon_ctl *ctl, const struct demon_run_id *run,
-			      struct demon_err *err)
-{
-	if (ctl->settings.json)
-		return demon_out_json(&ctl->settings, json_pack("{s:s}", "runId", run->run_id),
-				      err);
-	demon_out_line(run->run_id);
-	return DEMON_OK;
-}
-
-/* Leaves the run to the daemon, if there is one, or goes on with it here. */
-static enum demon_rc go_on(struct demon_ctl *ctl, const struct demon_run_id *run, bool claimed,
-			   struct demon_err *err)
-{
-	if (demon_args_has(&ctl->args, "detach"))
-		return print_id(ctl, run, err);
-	return demon_play_on(ctl, run, claimed, err);
-}
-
 static enum demon_rc resume(struct demon_ctl *ctl, const struct demon_run_id *run,
 			    struct demon_err *err)
 {
 	const struct demon_run_request request = request_of(ctl);
+	bool daemon = demon_store_claimed_elsewhere(ctl->store, 0);
+	int64_t last;
 	enum demon_rc rc;
 
 	if (demon_args_get(&ctl->args, "from"))
@@ -88,22 +71,25 @@ static enum demon_rc resume(struct demon_ctl *ctl, const struct demon_run_id *ru
 				     "run '%s' is suspended: it goes on with the step that was in "
 				     "flight; cancel it first to begin elsewhere",
 				     run->run_id);
-	if ((rc = demon_run_resume(ctl->store, run, &request, err)))
+	if ((rc = demon_last_seq(ctl->store, &last, err)) ||
+	    (rc = demon_run_resume(ctl->store, run, &request, err)))
 		return rc;
 	demon_out_note(&ctl->settings, "run %s goes on", run->run_id);
-	/* a daemon takes it up at once */
-	if (demon_store_claimed_elsewhere(ctl->store, 0))
-		return print_id(ctl, run, err);
-	return go_on(ctl, run, false, err);
+	if (demon_args_has(&ctl->args, "detach"))
+		return demon_play_detach(ctl, run, false, daemon, err);
+	rc = daemon ? DEMON_BUSY : demon_play_on(ctl, run, false, err);
+	/* whoever was faster executes it */
+	return rc == DEMON_BUSY ? demon_play_follow(ctl, run, last, err) : rc;
 }
 
 static enum demon_rc again(struct demon_ctl *ctl, const struct demon_run_id *run,
 			   struct demon_err *err)
 {
 	bool detach = demon_args_has(&ctl->args, "detach");
+	bool daemon = demon_store_claimed_elsewhere(ctl->store, 0);
 	struct demon_run_options options = {.run_id = demon_args_get(&ctl->args, "run-id"),
 					    .requester = request_of(ctl).by,
-					    .claim = !detach};
+					    .claim = !(detach && daemon)};
 	struct demon_run_id new;
 	enum demon_rc rc;
 
@@ -111,7 +97,8 @@ static enum demon_rc again(struct demon_ctl *ctl, const struct demon_run_id *run
 				  &new, err)))
 		return rc;
 	demon_out_note(&ctl->settings, "run %s tries run %s again", new.run_id, run->run_id);
-	return go_on(ctl, &new, true, err);
+	return detach ? demon_play_detach(ctl, &new, true, daemon, err)
+		      : demon_play_on(ctl, &new, true, err);
 }
 
 enum demon_rc demon_command_runs_retry(struct demon_ctl *ctl, struct demon_err *err)

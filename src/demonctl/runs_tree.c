@@ -1,136 +1,53 @@
 /*
- * demonctl runs tree, runs diff: the steps of a run within each other, and two runs side by side.
+ * demonctl runs tree: the steps of a run within each other.
  */
-#include "command.h"
-#include "domain/ritual/run.h"
+#include "base/json_member.h"
 #include "out.h"
+#include "story.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define SHOWN_ROUNDS 20 /* of a loop */
+#define SHOWN 20 /* rounds of a loop: the first ones and the last */
 
-struct step {
-	int64_t id;
-	int64_t parent;
-	int64_t iteration;
-	int64_t ms; /* -1: it has not ended */
-	char *name;
-	char *call;
-	char *status;
-	char *path; /* the references and rounds around it, and its own */
-};
-
-/* All of a run that is shown. */
-struct steps {
-	struct step *items;
-	size_t count;
-	size_t cap;
-	char run_status[32];
-	char ritual[65];
-	bool failed; /* memory ran out */
-};
-
-static void steps_done(struct steps *s)
+/* 99980 as "99 980". */
+static void add_count(struct demon_buf *out, int64_t n)
 {
-	for (size_t i = 0; i < s->count; i++) {
-		free(s->items[i].name);
-		free(s->items[i].call);
-		free(s->items[i].status);
-		free(s->items[i].path);
+	if (n >= 1000) {
+		add_count(out, n / 1000);
+		demon_buf_fmt(out, " %03d", (int)(n % 1000));
+	} else {
+		demon_buf_i64(out, n);
 	}
-	free(s->items);
 }
 
-static struct step *find(const struct steps *s, int64_t id)
+static void add_status(const struct demon_settings *settings, const char *status, int64_t ms,
+		       struct demon_buf *line)
 {
-	size_t low = 0;
-	size_t high = s->count;
+	const char *color = demon_out_color(settings, status);
 
-	while (low < high) {
-		size_t at = low + (high - low) / 2;
-
-		if (s->items[at].id == id)
-			return &s->items[at];
-		if (s->items[at].id < id)
-			low = at + 1;
-		else
-			high = at;
+	demon_buf_fmt(line, "%s%s%s", color, status, *color ? "\033[0m" : "");
+	if (ms >= 0) {
+		demon_buf_str(line, ", ");
+		demon_out_duration(line, ms);
 	}
-	return NULL;
 }
 
-/* What tells the step from every other of its run, and is the same in another run of the ritual. */
-static char *path_of(const struct steps *s, const struct demon_step_row *row)
+static void add_error(const char *error, struct demon_buf *line)
 {
-	const struct step *parent = row->parent_id ? find(s, row->parent_id) : NULL;
-	DEMON_BUF(path, 0);
+	DEMON_BUF(detail, 0);
 
-	if (parent && parent->path)
-		demon_buf_str(&path, parent->path);
-	if (row->iteration >= 0)
-		demon_buf_fmt(&path, "[%" PRId64 "]", row->iteration);
-	demon_buf_fmt(&path, " %s", row->reference);
-	return path.rc ? NULL : demon_buf_take(&path);
+	demon_story_detail(error, &detail);
+	if (!detail.len)
+		return;
+	demon_buf_str(line, ": ");
+	demon_out_printable(line, detail.data);
 }
 
-static enum demon_rc add(void *ctx, const struct demon_step_row *row, struct demon_err *err)
-{
-	struct steps *s = ctx;
-	struct step *step;
-
-	if (s->count == s->cap) {
-		size_t cap = s->cap ? 2 * s->cap : 64;
-		struct step *items = demon_realloc(s->items, cap, sizeof(*items));
-
-		if (!items)
-			return demon_err_set(err, DEMON_NOMEM, "no memory for the steps of a run");
-		s->items = items;
-		s->cap = cap;
-	}
-	step = &s->items[s->count];
-	*step = (struct step){.id = row->step_id,
-			      .parent = row->parent_id,
-			      .iteration = row->iteration,
-			      .ms = row->ended_at ? row->ended_at - row->started_at : -1,
-			      .name = demon_strdup(row->name),
-			      .call = demon_strdup(row->call),
-			      .status = demon_strdup(row->status),
-			      .path = path_of(s, row)};
-	s->count++;
-	if (!step->name || !step->call || !step->status || !step->path)
-		return demon_err_set(err, DEMON_NOMEM, "no memory for the steps of a run");
-	return DEMON_OK;
-}
-
-static enum demon_rc take_run(void *ctx, const struct demon_run_row *row, struct demon_err *err)
-{
-	struct steps *s = ctx;
-
-	(void)err;
-	(void)snprintf(s->run_status, sizeof(s->run_status), "%s", row->status);
-	(void)snprintf(s->ritual, sizeof(s->ritual), "%s", row->ritual_id);
-	return DEMON_OK;
-}
-
-static enum demon_rc read(struct demon_ctl *ctl, const char *id, struct steps *s,
-			  struct demon_err *err)
-{
-	struct demon_run_id run;
-	enum demon_rc rc;
-
-	if ((rc = demon_run_find(ctl->store, ctl->settings.tenant.value, id, &run, err)) ||
-	    (rc = demon_run_get(ctl->store, &run, take_run, s, err)))
-		return rc;
-	return demon_run_steps(ctl->store, &run, add, s, err);
-}
-
-/* A line of the tree. */
-static void print_step(const struct demon_settings *settings, const struct step *step,
+static void print_step(const struct demon_settings *settings, const struct demon_story_step *step,
 		       unsigned depth)
 {
-	const char *color = demon_out_color(settings, step->status);
 	DEMON_BUF(line, 0);
 
 	for (unsigned i = 0; i < depth; i++)
@@ -138,176 +55,141 @@ static void print_step(const struct demon_settings *settings, const struct step 
 	if (step->iteration >= 0)
 		demon_buf_fmt(&line, "[%" PRId64 "] ", step->iteration);
 	demon_out_printable(&line, step->name);
-	demon_buf_fmt(&line, " #%" PRId64 " (%s) %s%s%s", step->id, step->call, color, step->status,
-		      *color ? "\x1b[0m" : "");
-	if (step->ms >= 0)
-		demon_buf_fmt(&line, ", %" PRId64 " ms", step->ms);
+	demon_buf_str(&line, " (");
+	demon_out_printable(&line, step->call);
+	demon_buf_str(&line, ") ");
+	add_status(settings, step->status, step->ms, &line);
+	if (step->attempt > 1)
+		demon_buf_fmt(&line, ", attempt %" PRId64, step->attempt);
+	add_error(step->error, &line);
 	demon_out_line(line.data);
 }
 
-/* The tree below @p parent; as deep as a definition may be nested. */
-static void print_below(const struct demon_settings *settings, const struct steps *s, size_t from,
-			int64_t parent, unsigned depth)
+/* What is left out of a loop. */
+struct hidden {
+	int64_t last;  /* its last round */
+	int64_t steps; /* left out */
+	int64_t failed;
+};
+
+static bool is_hidden(struct hidden *h, const struct demon_story_step *step)
 {
-	size_t hidden = 0;
+	if (step->iteration < SHOWN - 1 || step->iteration == h->last)
+		return false;
+	h->steps++;
+	h->failed += strcmp(step->status, "Failed") == 0;
+	return true;
+}
 
-	for (size_t i = from; i < s->count; i++) {
-		const struct step *step = &s->items[i];
+static void print_hidden(struct hidden *h, unsigned depth)
+{
+	DEMON_BUF(line, 0);
 
-		if (step->parent != parent && !(parent == 0 && !find(s, step->parent)))
-			continue;
-		if (step->iteration >= SHOWN_ROUNDS) {
-			hidden++;
-			continue;
-		}
-		print_step(settings, step, depth);
-		print_below(settings, s, i + 1, step->id, depth + 1);
+	if (!h->steps)
+		return;
+	for (unsigned i = 0; i < depth; i++)
+		demon_buf_str(&line, "  ");
+	demon_buf_str(&line, "… ");
+	add_count(&line, h->last - (SHOWN - 1));
+	demon_buf_str(&line, " more");
+	if (h->failed) {
+		demon_buf_str(&line, ", in which ");
+		add_count(&line, h->failed);
+		demon_buf_str(&line, h->failed == 1 ? " step has failed" : " steps have failed");
 	}
-	if (hidden)
-		(void)printf("%*s… %zu more in later rounds\n", (int)(2 * depth), "", hidden);
+	demon_out_line(line.data);
+	h->steps = 0;
 }
 
-static json_t *step_json(const struct step *step)
+/* The steps from place @p first on; as deep as a definition may be nested. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static void print_list(const struct demon_settings *settings, const struct demon_story *story,
+		       size_t first, size_t last, unsigned depth)
 {
-	json_t *json =
-	    json_pack("{s:s, s:s, s:I, s:s, s:[]}", "call", step->call, "name", step->name,
-		      "stepId", (json_int_t)step->id, "status", step->status, "steps");
+	struct hidden hidden = {.last = last ? story->steps[last - 1].iteration : -1};
 
-	if (step->iteration >= 0)
-		(void)json_object_set_new(json, "iteration",
-					  json_integer((json_int_t)step->iteration));
-	if (step->ms >= 0)
-		(void)json_object_set_new(json, "durationMs", json_integer((json_int_t)step->ms));
-	return json;
+	for (size_t place = first; place; place = story->steps[place - 1].next_sibling) {
+		const struct demon_story_step *step = &story->steps[place - 1];
+
+		if (is_hidden(&hidden, step))
+			continue;
+		print_hidden(&hidden, depth);
+		print_step(settings, step, depth);
+		print_list(settings, story, step->first_child, step->last_child, depth + 1);
+	}
 }
 
-/* Every step in the list of its parent, which came before it. */
-static json_t *tree_json(const struct steps *s, const char *run_id)
+static void print_run(const struct demon_settings *settings, const struct demon_story *story)
+{
+	struct demon_json_span retry = {story->retry_of,
+					story->retry_of ? strlen(story->retry_of) : 0};
+	DEMON_BUF(line, 0);
+	DEMON_BUF(of, 0);
+	int64_t step;
+
+	demon_buf_fmt(&line, "%s (%s) ", story->run_id, story->ritual_id);
+	add_status(settings, story->status, story->ms, &line);
+	if (story->wakes_at)
+		demon_buf_fmt(&line, " until %s", demon_out_time(story->wakes_at));
+	add_error(story->error, &line);
+	demon_out_line(line.data);
+	if (!retry.at || !demon_json_span_str(demon_json_member(retry.at, retry.len, "runId"), &of))
+		return;
+	demon_buf_clear(&line);
+	demon_buf_str(&line, "  tries again ");
+	demon_out_printable(&line, of.data);
+	if (demon_json_span_i64(demon_json_member(retry.at, retry.len, "stepId"), &step))
+		demon_buf_fmt(&line, ", from its step %" PRId64 " on", step);
+	demon_out_line(line.data);
+}
+
+static json_t *step_json(const struct demon_story_step *step)
+{
+	return json_pack("{s:I, s:s, s:o*, s:o*, s:o*, s:s, s:s, s:s, s:I, s:[]}", "attempt",
+			 (json_int_t)step->attempt, "call", step->call, "durationMs",
+			 step->ms >= 0 ? json_integer((json_int_t)step->ms) : NULL, "error",
+			 demon_story_json(step->error), "iteration",
+			 step->iteration >= 0 ? json_integer((json_int_t)step->iteration) : NULL,
+			 "name", step->name, "reference", step->reference, "status", step->status,
+			 "stepId", (json_int_t)step->id, "steps");
+}
+
+/* Every step in the list of the one that holds it, which came before it. */
+static json_t *tree_json(const struct demon_story *story)
 {
 	json_auto_t *all = json_array();
 	json_auto_t *top = json_array();
 
-	for (size_t i = 0; i < s->count; i++) {
-		const struct step *parent = find(s, s->items[i].parent);
-		json_t *json = step_json(&s->items[i]);
+	for (size_t i = 0; i < story->count; i++) {
+		const struct demon_story_step *parent =
+		    demon_story_find(story, story->steps[i].parent);
 		json_t *list = top;
 
 		if (parent)
-			list = json_object_get(json_array_get(all, (size_t)(parent - s->items)),
+			list = json_object_get(json_array_get(all, (size_t)(parent - story->steps)),
 					       "steps");
-		if (json_array_append_new(all, json) || json_array_append(list, json))
+		if (json_array_append_new(all, step_json(&story->steps[i])) ||
+		    json_array_append(list, json_array_get(all, i)))
 			return NULL;
 	}
-	return json_pack("{s:s, s:s, s:s, s:O}", "ritualId", s->ritual, "runId", run_id, "status",
-			 s->run_status, "steps", top);
+	return json_pack("{s:o*, s:o*, s:o*, s:s, s:s, s:s, s:O}", "durationMs",
+			 story->ms >= 0 ? json_integer((json_int_t)story->ms) : NULL, "error",
+			 demon_story_json(story->error), "retryOf",
+			 demon_story_json(story->retry_of), "ritualId", story->ritual_id, "runId",
+			 story->run_id, "status", story->status, "steps", top);
 }
 
 enum demon_rc demon_command_runs_tree(struct demon_ctl *ctl, struct demon_err *err)
 {
-	demon_cleanup(steps_done) struct steps s = {.count = 0};
+	demon_cleanup(demon_story_done) struct demon_story story = {.count = 0};
 	enum demon_rc rc;
 
-	if ((rc = demon_ctl_open(ctl, false, err)) || (rc = read(ctl, ctl->words[0], &s, err)))
+	if ((rc = demon_ctl_open(ctl, false, err)) ||
+	    (rc = demon_story_read(ctl, ctl->words[0], false, &story, err)))
 		return rc;
 	if (ctl->settings.json)
-		return demon_out_json(&ctl->settings, tree_json(&s, ctl->words[0]), err);
-	(void)printf("%s: %s\n", ctl->words[0], s.run_status);
-	print_below(&ctl->settings, &s, 0, 0, 1);
+		return demon_out_json(&ctl->settings, tree_json(&story), err);
+	print_run(&ctl->settings, &story);
+	print_list(&ctl->settings, &story, story.first, story.last, 1);
 	return DEMON_OK;
-}
-
-static int by_path(const void *a, const void *b)
-{
-	const struct step *const *x = a;
-	const struct step *const *y = b;
-	int order = strcmp((*x)->path, (*y)->path);
-
-	return order ? order : (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
-}
-
-/* The steps in the order of their paths; new. */
-static const struct step **sorted(const struct steps *s)
-{
-	const struct step **list = demon_calloc(s->count + 1, sizeof(struct step *));
-
-	for (size_t i = 0; list && i < s->count; i++)
-		list[i] = &s->items[i];
-	if (list && s->count)
-		qsort(list, s->count, sizeof(struct step *), by_path);
-	return list;
-}
-
-/* One difference: how the step ended in both runs, NULL where one has none. */
-struct difference {
-	const struct step *step; /* of one of them */
-	const char *a;
-	const char *b;
-};
-
-static enum demon_rc tell(struct demon_ctl *ctl, const struct difference *d, struct demon_err *err)
-{
-	const char *path = d->step->path + 1;
-
-	if (ctl->settings.json)
-		return demon_out_json(&ctl->settings,
-				      json_pack("{s:s?, s:s?, s:s, s:s}", "a", d->a, "b", d->b,
-						"name", d->step->name, "path", path),
-				      err);
-	if (!d->a)
-		(void)printf("> %s: %s\n", path, d->b);
-	else if (!d->b)
-		(void)printf("< %s: %s\n", path, d->a);
-	else
-		(void)printf("! %s: %s, then %s\n", path, d->a, d->b);
-	return DEMON_OK;
-}
-
-static enum demon_rc compare(struct demon_ctl *ctl, const struct steps *a, const struct steps *b,
-			     bool *differs, struct demon_err *err)
-{
-	demon_auto_free const struct step **x = sorted(a);
-	demon_auto_free const struct step **y = sorted(b);
-	struct difference d;
-	enum demon_rc rc = DEMON_OK;
-
-	if (!x || !y)
-		return demon_err_set(err, DEMON_NOMEM, "no memory for the steps of two runs");
-	for (size_t i = 0, k = 0; !rc && (i < a->count || k < b->count);) {
-		int order = i == a->count ? 1 : k == b->count ? -1 : strcmp(x[i]->path, y[k]->path);
-
-		d = (struct difference){.step = order <= 0 ? x[i] : y[k],
-					.a = order <= 0 ? x[i]->status : NULL,
-					.b = order >= 0 ? y[k]->status : NULL};
-		if (order || strcmp(d.a, d.b) != 0) {
-			*differs = true;
-			rc = tell(ctl, &d, err);
-		}
-		i += order <= 0;
-		k += order >= 0;
-	}
-	return rc;
-}
-
-enum demon_rc demon_command_runs_diff(struct demon_ctl *ctl, struct demon_err *err)
-{
-	demon_cleanup(steps_done) struct steps a = {.count = 0};
-	demon_cleanup(steps_done) struct steps b = {.count = 0};
-	bool differs = false;
-	enum demon_rc rc;
-
-	if ((rc = demon_ctl_open(ctl, false, err)) || (rc = read(ctl, ctl->words[0], &a, err)) ||
-	    (rc = read(ctl, ctl->words[1], &b, err)))
-		return rc;
-	if (strcmp(a.ritual, b.ritual) != 0)
-		return demon_err_set(err, DEMON_USAGE,
-				     "run '%s' is of ritual '%s', run '%s' of '%s'", ctl->words[0],
-				     a.ritual, ctl->words[1], b.ritual);
-	if (strcmp(a.run_status, b.run_status) != 0) {
-		differs = true;
-		if (!ctl->settings.json)
-			(void)printf("! run: %s, then %s\n", a.run_status, b.run_status);
-	}
-	if ((rc = compare(ctl, &a, &b, &differs, err)) || !differs)
-		return rc;
-	return demon_err_set(err, DEMON_FAILED, "the runs differ");
 }

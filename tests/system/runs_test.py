@@ -112,30 +112,138 @@ class Runs(Case):
         self.assertEqual(self.status("r"), "Completed")
         self.assertEqual(self.read("trace").split(), ["1", "2"])
 
-    def test_tree_and_diff_show_how_runs_went(self):
+    def test_a_daemon_goes_on_with_a_suspended_run_while_retry_follows(self):
+        trace = self.path("trace")
+        ritual = self.dsl("s", ("slow", self.shell(
+            f"echo $DEMON_ATTEMPT >> {trace}; [ $DEMON_ATTEMPT -gt 1 ] || sleep 60")))
+        run = self.start(DEMONCTL, "run", ritual, "--run-id", "r")
+        wait_until(lambda: self.read("trace"), "the step to start")
+        run.kill()
+        run.wait()
+        self.start_daemon()
+        wait_until(lambda: self.status("r") == "Suspended", "the run to be suspended")
+        suspended = self.ctl("runs", "watch", "r", status=1)
+        self.assertIn("Suspended", suspended.out)
+        again = self.ctl("--json", "runs", "retry", "r").json
+        self.assertEqual(again["event"], "ritual.completed:v1")
+        self.assertEqual(self.read("trace").split(), ["1", "2"])
+        self.ctl("runs", "retry", "r", status=4)
+
+    def test_a_retry_that_is_detached_goes_on_without_a_daemon(self):
+        flag = self.path("flag")
+        ritual = self.dsl("d", ("a", self.shell(f"[ -e {flag} ]")), ("pause", {"wait": "PT1H"}))
+        self.ctl("run", ritual, "--run-id", "r", status=1)
+        self.write("flag", "")
+        again = self.ctl("runs", "retry", "r", "--detach", "--run-id", "r2")
+        self.assertEqual(again.out, "r2\n")
+        self.assertEqual(self.status("r2"), "Waiting")
+        # cancel and try again, which waits anew
+        self.ctl("runs", "cancel", "r2")
+        self.ctl("runs", "retry", "r2", "--detach", "--run-id", "r3")
+        self.assertEqual(self.status("r3"), "Waiting")
+
+    def test_show_has_where_a_step_stands_and_why_it_failed(self):
+        ritual = self.dsl("e", ("loop", {"for": {"in": "[1, 2]"}, "do": [
+            {"bad": {"if": "$item == 2", "raise": {"error": {
+                "type": "odd", "status": 500, "detail": "too even"}}}}]}))
+        self.ctl("run", ritual, "--run-id", "r", status=1)
+        run = self.ctl("--json", "runs", "show", "r").json
+        self.assertEqual(run["error"]["detail"], "too even")
+        loop, first, second = run["steps"]
+        self.assertNotIn("parentId", loop)
+        self.assertEqual((first["parentId"], first["iteration"]), (loop["stepId"], 0))
+        self.assertNotIn("error", first)
+        self.assertEqual(second["error"]["type"], "odd")
+        self.assertIn("odd: too even", self.ctl("runs", "show", "r").out)
+
+    def test_tree_shows_steps_within_each_other(self):
         ritual = self.dsl(
             "t",
             ("loop", {"for": {"in": ".rounds"}, "do": [
                 {"odd": {"if": "$item % 2 == 1", "set": {"rounds": "${ .rounds }"}}}]}),
+            ("bad", {"if": ".rounds | length > 2", "raise": {"error": {
+                "type": "odd", "status": 500, "detail": "too many"}}}),
         )
-        self.ctl("run", ritual, "--run-id", "a", "--input", json.dumps({"rounds": [1, 2]}))
-        self.ctl("run", ritual, "--run-id", "b", "--input", json.dumps({"rounds": [1, 3, 2]}))
+        self.ctl("run", ritual, "--run-id", "a", "--input", '{"rounds": [1, 2]}')
         tree = self.ctl("--json", "runs", "tree", "a").json
         self.assertEqual(tree["steps"][0]["name"], "loop")
         self.assertEqual([(s["iteration"], s["status"]) for s in tree["steps"][0]["steps"]],
                          [(0, "Completed"), (1, "Skipped")])
-        self.assertIn("[1] odd #3 (set) Skipped", self.ctl("runs", "tree", "a").out)
-        diff = self.ctl("runs", "diff", "a", "b", status=1)
-        self.assertEqual(len(diff.out.splitlines()), 2, diff.out)
-        self.assertIn("Skipped, then Completed", diff.out)
-        self.assertEqual(self.ctl("runs", "diff", "a", "a").out, "")
+        self.assertIn("    [1] odd (set) Skipped", self.ctl("runs", "tree", "a").out)
+        many = json.dumps({"rounds": list(range(2030))})
+        self.ctl("run", ritual, "--run-id", "b", "--input", many, status=1)
+        lines = self.ctl("runs", "tree", "b").out.splitlines()
+        self.assertRegex(lines[0], r"^b \(t\) Failed, .*: too many$")
+        self.assertEqual(len(lines), 24)
+        self.assertIn("    [18] odd", lines[20])
+        self.assertEqual(lines[21], "    … 2 010 more")
+        self.assertIn("    [2029] odd (set) Completed", lines[22])
+        self.assertRegex(lines[23], r"^  bad \(raise\) Failed, .*: too many$")
+        tree = self.ctl("--json", "runs", "tree", "b").json
+        self.assertEqual(len(tree["steps"][0]["steps"]), 2030)
+        self.assertEqual(tree["steps"][1]["error"]["detail"], "too many")
+        self.ctl("runs", "retry", "b", "--run-id", "c", status=1)
+        self.assertEqual(self.ctl("runs", "tree", "c").out.splitlines()[1],
+                         "  tries again b, from its step 2032 on")
+        self.assertEqual(self.ctl("--json", "runs", "tree", "c").json["retryOf"]["runId"], "b")
+        self.ctl("runs", "tree", "nobody", status=3)
+
+    def test_diff_shows_where_runs_went_different_ways(self):
+        ritual = self.dsl(
+            "t",
+            ("loop", {"for": {"in": ".rounds"}, "do": [
+                {"odd": {"if": "$item % 2 == 1", "set": {"rounds": "${ .rounds }"}}}]}),
+            ("say", {"call": "echo", "with": {"message": "hello"}}),
+            ("count", {"set": {"n": "${ $workflow.input.rounds | length }"}}),
+        )
+        self.ctl("run", ritual, "--run-id", "a", "--input", '{"rounds": [1, 2]}')
+        self.ctl("run", ritual, "--run-id", "b", "--input", '{"rounds": [1, 3, 2]}')
+        self.ctl("run", ritual, "--run-id", "c", "--input", '{"rounds": [1, 2]}')
+        self.assertEqual(self.ctl("runs", "diff", "a", "c").out, "")
+        text = self.ctl("runs", "diff", "a", "b", status=1).out
+        self.assertIn('! input: {"rounds":[1,2]}, then {"rounds":[1,3,2]}\n', text)
+        self.assertRegex(text, r"! /do/0/loop/do/0/odd \[1\]: Skipped \(\d+ ms\), then Completed")
+        self.assertRegex(text, r"> /do/0/loop/do/0/odd \[2\]: Skipped")
+        self.assertRegex(text, r'! /do/2/count: .*; output {"n":2}, then {"n":3}\n')
+        self.assertNotIn("/do/1/say", text)
+        self.assertTrue(text.endswith('! outputs: {"n":2}, then {"n":3}\n'), text)
+        lines = self.ctl("--json", "runs", "diff", "b", "a", status=1).lines
+        self.assertEqual([line["what"] for line in lines],
+                         ["input", "step", "step", "step", "step", "outputs"])
+        self.assertEqual(lines[2]["path"], "/do/0/loop/do/0/odd [1]")
+        self.assertEqual(lines[2]["changed"], ["status", "output"])
+        self.assertNotIn("b", lines[3])
+        self.assertEqual(lines[4]["a"]["output"], {"n": 3})
+        other = self.dsl("other", ("a", {"set": {"x": 1}}))
+        self.ctl("run", other, "--run-id", "o")
+        self.assertIn("'other'", self.ctl("runs", "diff", "a", "o", status=2).err)
+        self.ctl("runs", "diff", "a", "nobody", status=3)
+        # another definition of the same name
+        changed = self.dsl("t", ("say", {"call": "echo", "with": {"message": "hello"}}))
+        self.ctl("run", changed, "--run-id", "d", "--input", '{"rounds": [1, 2]}')
+        text = self.ctl("runs", "diff", "a", "d", status=1).out
+        self.assertRegex(text, r"^! definition: [0-9a-f]{64}, then [0-9a-f]{64}\n")
+        self.assertIn("< /do/0/loop:", text)
 
     def test_watch_follows_to_the_end(self):
         self.start_daemon()
-        ritual = self.dsl("v", ("a", self.shell("sleep 0.5; echo done; exit 4")))
+        ritual = self.dsl(
+            "v",
+            ("t", {"try": [{"a": self.shell("for i in $(seq 30); do echo line $i; done;"
+                                            " sleep 1; echo done; exit 4")}],
+                   "catch": {"do": [{"b": {"set": {"x": 1}}}]}}),
+            ("c", {"raise": {"error": {"type": "odd", "status": 500, "detail": "for good"}}}),
+        )
         self.ctl("run", ritual, "--run-id", "r", "--detach")
         watched = self.ctl("runs", "watch", "r", status=1)
-        self.assertIn("a: failed", watched.err)
+        lines = watched.out.splitlines()
+        self.assertEqual(lines[:2], ["  a  Running", "    | … 20 lines"])
+        self.assertEqual(lines[2:12], [f"    | line {i}" for i in range(21, 31)])
+        self.assertEqual(lines[12], "    | done")
+        self.assertRegex(lines[13], r"^  a  Failed  1\.\d s: .*")
+        self.assertEqual(lines[14], "t  goes on: the error is caught")
+        self.assertRegex(lines[-1], r"^run r  Failed  1\.\d s: for good$")
+        self.assertEqual(watched.err, "demonctl: run 'r' failed: for good\n")
         events = self.ctl("--json", "runs", "watch", "r", status=1).lines
         self.assertEqual(events[-1]["event"], "ritual.failed:v1")
 

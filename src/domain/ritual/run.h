@@ -189,6 +189,22 @@ enum demon_rc demon_run_steps(struct demon_store *store, const struct demon_run_
 			      demon_step_row_fn *fn, void *ctx, struct demon_err *err)
     demon_must_check;
 
+/** An event of a run. Borrowed during the callback. */
+struct demon_run_moment {
+	const char *type;
+	demon_time ts;
+	const char *payload; /* canonical */
+	size_t len;
+};
+typedef enum demon_rc demon_run_moment_fn(void *ctx, const struct demon_run_moment *moment,
+					  struct demon_err *err);
+
+/** The events of a run whose types are among @p types (ends with NULL), in the order of the log.
+ * Events that were archived are left out. DEMON_NOTFOUND: no such run. */
+enum demon_rc demon_run_history(struct demon_store *store, const struct demon_run_id *run,
+				const char *const *types, demon_run_moment_fn *fn, void *ctx,
+				struct demon_err *err) demon_must_check;
+
 /** The projection of ritual.* and step.* events: tables runs and steps. */
 extern const struct demon_projection demon_run_projection;
 
