@@ -1,7 +1,8 @@
 /*
  * Random rituals, killed at every point where their process touches the world and taken up again:
  * they end as they do undisturbed. DEMON_CRASH_SEEDS sets how many rituals (default 2), DEMON_SEED
- * the first.
+ * the first. With DEMON_CRASH_ALL each passing of a point is one to die at, else ever fewer of
+ * them.
  */
 #include "support/test.h"
 
@@ -371,6 +372,7 @@ static void expect(struct fixture *f)
 
 static unsigned try_seed(struct fixture *f, uint64_t seed)
 {
+	bool all = getenv("DEMON_CRASH_ALL") != NULL; /* NOLINT(concurrency-mt-unsafe) */
 	unsigned kills = 0;
 
 	f->dir = test_dir();
@@ -383,7 +385,7 @@ static unsigned try_seed(struct fixture *f, uint64_t seed)
 		print_message("seed %llu, %s\n", (unsigned long long)seed,
 			      demon_fault_name(points[i]));
 		while (survive(f, points[i], nth)) {
-			nth += 1 + nth / 2;
+			nth += all ? 1 : 1 + nth / 2;
 			kills++;
 		}
 	}

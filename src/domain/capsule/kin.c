@@ -12,6 +12,7 @@
 
 #define ROUNDS  200
 #define WAIT_MS 10
+#define CLEAN   4 /* looks that find nothing more to do */
 
 /* A process, from /proc/PID/stat. */
 struct process {
@@ -229,18 +230,20 @@ void demon_kin_look(struct demon_kin *k)
 	demon_buf_done(&h.list);
 }
 
-/* Signals until a look finds nobody whom the signal has yet to reach. */
+/* Signals until nobody is found whom the signal has yet to reach, a few times in a row: one that
+ * forks and ends all the time is not there at every look. */
 static unsigned signal_all(struct hunt *h, int sig)
 {
 	unsigned most = 0;
-	unsigned round = 0;
+	unsigned clean = 0;
 
-	do {
+	for (unsigned round = 0; clean < CLEAN && round < ROUNDS; round++) {
 		if (round > 0)
 			(void)poll(NULL, 0, (int)(round < WAIT_MS ? round : WAIT_MS));
 		look_at_all(h, sig);
 		most = h->found > most ? h->found : most;
-	} while (h->missing && ++round < ROUNDS);
+		clean = h->missing ? 0 : clean + 1;
+	}
 	return most;
 }
 
