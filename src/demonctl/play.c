@@ -163,6 +163,8 @@ enum demon_rc demon_play_judge(struct demon_ctl *ctl, const struct demon_run_id 
 
 		if (error.at)
 			add_member(&detail, error.at, error.len, "detail");
+		if (error.at && !detail.len)
+			add_member(&detail, error.at, error.len, "title");
 		return demon_err_set(err, DEMON_FAILED, "run '%s' failed: %s", run->run_id,
 				     detail.data);
 	}

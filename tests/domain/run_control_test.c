@@ -20,7 +20,7 @@ static void a_run_that_waits_is_canceled_and_never_wakes(void **state)
 	desk_cancel(f);
 	assert_desk_status(f, &f->run, "Canceled");
 	assert_desk_steps(f, &f->run, "1:a=Canceled");
-	fake_env_advance(&f->clock, 7200 * 1000);
+	fake_env_advance(&f->clock, SECONDS(7200));
 	assert_int_equal(desk_next_due(f, &count), 0);
 	assert_int_equal(count, 0);
 	desk_go_on(f, &f->run, "Canceled");

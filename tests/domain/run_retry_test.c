@@ -98,7 +98,7 @@ static void only_what_has_ended_badly_is_tried_again(void **state)
 	desk_go_on(f, &f->run, "Waiting");
 	assert_rc(desk_retry(f, NULL, &err), DEMON_CONFLICT, &err);
 	assert_contains(err.msg, "Waiting");
-	fake_env_advance(&f->clock, 3600 * 1000);
+	fake_env_advance(&f->clock, SECONDS(3600));
 	desk_go_on(f, &f->run, "Completed");
 	assert_rc(desk_retry(f, "b", &err), DEMON_CONFLICT, &err);
 	assert_contains(err.msg, "Completed");
@@ -147,13 +147,13 @@ static void a_wait_that_was_canceled_begins_anew(void **state)
 	struct demon_err err;
 
 	desk_run(f, DSL("{'a':{'wait':'PT1H'}},{'b':{'set':{'v':1}}}"), "Waiting");
-	fake_env_advance(&f->clock, 1800 * 1000);
+	fake_env_advance(&f->clock, SECONDS(1800));
 	desk_cancel(f);
 	began = f->clock.now;
 	assert_ok(desk_retry(f, NULL, &err), &err);
 	desk_go_on(f, &f->again, "Waiting");
-	assert_int_equal(desk_next_due(f, &count), began + 3600 * 1000);
-	fake_env_advance(&f->clock, 3600 * 1000);
+	assert_int_equal(desk_next_due(f, &count), began + SECONDS(3600));
+	fake_env_advance(&f->clock, SECONDS(3600));
 	desk_go_on(f, &f->again, "Completed");
 }
 
@@ -170,7 +170,7 @@ static void a_try_that_paused_pauses_for_what_was_left(void **state)
 		 "Waiting");
 	fake_env_advance(&f->clock, 4000);
 	desk_cancel(f);
-	fake_env_advance(&f->clock, 86400 * 1000);
+	fake_env_advance(&f->clock, SECONDS(86400));
 	began = f->clock.now;
 	assert_ok(desk_retry(f, NULL, &err), &err);
 	/* it waits without anybody having looked at it */
@@ -198,13 +198,13 @@ static void a_deadline_is_as_far_away_as_it_was(void **state)
 			      "$workflow.id == \\\"r-1\\\"") "},"
 							     "{'c':{'wait':'PT2H'}}"),
 		 "Waiting");
-	fake_env_advance(&f->clock, 1800 * 1000);
+	fake_env_advance(&f->clock, SECONDS(1800));
 	desk_go_on(f, &f->run, "Failed");
-	fake_env_advance(&f->clock, 7200 * 1000);
+	fake_env_advance(&f->clock, SECONDS(7200));
 	assert_ok(desk_retry(f, NULL, &err), &err);
 	desk_go_on(f, &f->again, "Waiting");
 	(void)desk_next_due(f, &count);
-	fake_env_advance(&f->clock, 1799 * 1000);
+	fake_env_advance(&f->clock, SECONDS(1799));
 	desk_go_on(f, &f->again, "Waiting");
 	fake_env_advance(&f->clock, 1000);
 	desk_go_on(f, &f->again, "Failed");
@@ -229,15 +229,15 @@ static void states_keep_their_timers_and_what_undoes_them(void **state)
 	struct demon_err err;
 
 	desk_run(f, text, "Waiting");
-	fake_env_advance(&f->clock, 20 * 1000);
+	fake_env_advance(&f->clock, SECONDS(20));
 	desk_cancel(f);
-	fake_env_advance(&f->clock, 3600 * 1000);
+	fake_env_advance(&f->clock, SECONDS(3600));
 	began = f->clock.now;
 	assert_ok(desk_retry(f, NULL, &err), &err);
 	desk_go_on(f, &f->again, "Waiting");
 	/* as the state began to wait at once, all of the time is left */
-	assert_int_equal(desk_next_due(f, &count), began + 60 * 1000);
-	fake_env_advance(&f->clock, 60 * 1000);
+	assert_int_equal(desk_next_due(f, &count), began + SECONDS(60));
+	fake_env_advance(&f->clock, SECONDS(60));
 	desk_go_on(f, &f->again, "Completed");
 	assert_contains(f->outcome.terminal, "\"echoed_message\":\"undone\"");
 }
@@ -259,7 +259,7 @@ static void the_result_of_the_last_call_is_kept(void **state)
 	desk_cancel(f);
 	assert_ok(desk_retry(f, "Wait", &err), &err);
 	desk_go_on(f, &f->again, "Waiting");
-	fake_env_advance(&f->clock, 60 * 1000);
+	fake_env_advance(&f->clock, SECONDS(60));
 	desk_go_on(f, &f->again, "Completed");
 	want = demon_strndup(strstr(f->outcome.terminal, "\"outputs\""), 40);
 	assert_contains(f->outcome.terminal, want);

@@ -16,6 +16,8 @@
 #define DSL(tasks)       DSL_WITH("", tasks)
 #define FAILS(condition) "{'if':'" condition "','raise':{'error':{'type':'odd','status':500}}}"
 
+#define SECONDS(n)       ((int64_t)(n)*1000)
+
 extern const struct demon_run_request desk_kim;
 
 struct run_desk {
