@@ -189,9 +189,14 @@ static enum demon_rc wait(struct demon_db *db, const struct demon_event *ev,
 {
 	demon_time t;
 	DEMON_BUF(text, 0);
+	enum demon_rc rc;
 	DEMON_STMT(q, db, &sql_run_wait);
 
-	if (!demon_json_span_str(at, &text) || text.rc || demon_rfc3339_parse(text.data, &t, err))
+	if (!demon_json_span_str(at, &text))
+		return damaged(ev, "wakeAt", err);
+	if ((rc = demon_buf_rc(&text, err)))
+		return rc;
+	if (demon_rfc3339_parse(text.data, &t, err))
 		return damaged(ev, "wakeAt", err);
 	bind_run(&q, ev);
 	demon_bind_i64(&q, ":wake", t);
