@@ -210,6 +210,34 @@ static void the_time_of_a_composite_ends_what_waits_in_it(void **state)
 			 "spec/1.0.0/errors/timeout\"}");
 }
 
+static void let_time_pass(void *ctx, const char *type, const char *payload, size_t len)
+{
+	struct play *f = ctx;
+
+	(void)len;
+	if (strcmp(type, "step.started:v1") == 0 && strstr(payload, "\"call\":\"exec\""))
+		fake_env_advance(&f->clock, 6000);
+}
+
+static void a_try_whose_time_is_up_catches_nothing(void **state)
+{
+	struct play *f = *state;
+	const struct demon_run_options options = {.run_id = "r-1"};
+	const struct demon_run_watch watch = {.expr = f->expr, .listener = let_time_pass, .ctx = f};
+	struct demon_err err;
+
+	f->definition = run_definition(
+	    DSL("{'t':{'timeout':{'after':'PT5S'},'try':[{'x':{'call':'exec',"
+		"'with':{'command':['false']}}}],'catch':{'do':[" SET("no", "1") "]}}}"));
+	assert_ok(demon_run_start(f->store, f->definition, &options, &f->run, &err), &err);
+	assert_ok(demon_run_execute_watched(f->store, &f->run, &watch, &f->outcome, &err), &err);
+	assert_failed(f, "/errors/timeout");
+	assert_contains(f->outcome.terminal, "\"instance\":\"/do/0/t\"");
+	run_events_read(f->store, "r-1", &f->events);
+	assert_types(&f->events, "started opened step.started step.started step.failed "
+				 "step.failed failed");
+}
+
 static void end_leaves_every_list_and_makes_the_workflows_output(void **state)
 {
 	struct play *f = *state;
@@ -380,6 +408,7 @@ int main(void)
 	    DSL_TEST(used_up_tries_without_a_handler_end_the_run),
 	    DSL_TEST(a_policy_has_a_name_in_use),
 	    DSL_TEST(the_time_of_a_composite_ends_what_waits_in_it),
+	    DSL_TEST(a_try_whose_time_is_up_catches_nothing),
 	    DSL_TEST(end_leaves_every_list_and_makes_the_workflows_output),
 	    DSL_TEST(exit_leaves_the_list_alone),
 	    DSL_TEST(what_is_passed_over_leads_nowhere),

@@ -207,12 +207,19 @@ enum demon_rc demon_exec_unwind(struct demon_exec *x, struct demon_err *err)
 {
 	struct demon_machine *m = x->machine;
 	bool caught = false;
+	bool raised = false;
 	DEMON_RUN_ERROR(error);
 	enum demon_rc rc;
 
 	while (m->depth && demon_machine_top(m)->step_id) {
-		const struct demon_frame *f = demon_machine_top(m);
+		const struct demon_frame *f;
 
+		/* whose time is up catches nothing any more, nor does what is in it */
+		if ((rc = demon_exec_deadline(x, &raised, err)))
+			return rc;
+		if (raised)
+			continue;
+		f = demon_machine_top(m);
 		if ((rc = catch_it(x, &caught, err)) || caught)
 			return rc;
 		if ((rc = add_failed(x, f->task, f->step_id, json_incref(m->error), NULL, err)))
