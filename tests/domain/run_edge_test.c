@@ -92,6 +92,15 @@ static void items_go_where_they_fit(void **state)
 	assert_output(f, "{\"v\":3}");
 }
 
+static void a_long_item_may_be_the_first(void **state)
+{
+	struct play *f = *state;
+
+	play(f, DSL("{'l':{'input':{'from':'{z: (\\\"z\\\" * 300000)}'},'for':{'in':'[(\\\"x\\\" * "
+		    "400000), 2]'},'do':[{'a':{'set':{'v':'${ [.v, ($item | length)] }'}}}]}}"));
+	assert_output(f, "{\"v\":[[null,400000],2]}");
+}
+
 static void an_item_that_fits_no_event_is_an_error_of_its_loop(void **state)
 {
 	struct play *f = *state;
@@ -308,6 +317,7 @@ int main(void)
 	    EDGE_TEST(an_error_that_fits_no_event_is_cut),
 	    EDGE_TEST(an_expression_is_quoted_in_whole_characters),
 	    EDGE_TEST(items_go_where_they_fit),
+	    EDGE_TEST(a_long_item_may_be_the_first),
 	    EDGE_TEST(an_item_that_fits_no_event_is_an_error_of_its_loop),
 	    EDGE_TEST(a_wait_passes_on_what_its_input_was_made_into),
 	    EDGE_TEST(who_waits_is_woken_when_the_time_of_its_list_is_up),

@@ -234,12 +234,12 @@ static enum demon_rc add_length(const json_t *value, size_t *sum, struct demon_e
 	return DEMON_OK;
 }
 
-/* Takes items from *at on, as many as fit into ITEMS_BYTES beside @p used; none is too long to be
- * alone where nothing is beside it. */
-static enum demon_rc take_items(const json_t *items, size_t *at, size_t used, json_t **ret_part,
-				struct demon_err *err)
+/* Takes items from *at on, as many as fit into @p room; with @p any at least one. */
+static enum demon_rc take_items(const json_t *items, size_t *at, size_t room, bool any,
+				json_t **ret_part, struct demon_err *err)
 {
 	json_auto_t *part = json_array();
+	size_t used = 0;
 	enum demon_rc rc;
 
 	for (; part && *at < json_array_size(items); ++*at) {
@@ -247,7 +247,7 @@ static enum demon_rc take_items(const json_t *items, size_t *at, size_t used, js
 
 		if ((rc = add_length(item, &used, err)))
 			return rc;
-		if (used > ITEMS_BYTES && (json_array_size(part) || *at == 0))
+		if (used > room && (json_array_size(part) || !any))
 			break;
 		if (json_array_append(part, item))
 			return no_memory(err);
@@ -285,12 +285,13 @@ static enum demon_rc enter_for(struct demon_exec *x, const struct demon_entry *e
 		return demon_run_error_set(error, DEMON_ERROR_VALIDATION, 400, "Not a list", err,
 					   "for.in: expected a list");
 	if ((e->made && (rc = add_length(e->made, &used, err))) ||
-	    (rc = take_items(items, &at, used, &part, err)) ||
+	    (rc = take_items(items, &at, used < ITEMS_BYTES ? ITEMS_BYTES - used : 0, false, &part,
+			     err)) ||
 	    (rc = enter_composite(x, e, part, err)))
 		return rc;
 	step_id = x->machine->last_step;
 	while (at < json_array_size(items))
-		if ((rc = take_items(items, &at, 0, &part, err)) ||
+		if ((rc = take_items(items, &at, ITEMS_BYTES, true, &part, err)) ||
 		    (rc = add_items(x, step_id, part, err)))
 			return rc;
 	return DEMON_OK;
