@@ -21,6 +21,7 @@ static void close_reader(struct demon_reader *const *reader)
 /* What is known of a step, by its id. */
 struct seen {
 	demon_time began;
+	int64_t round; /* of what holds it, from 1; 0: that does not iterate */
 	unsigned depth;
 };
 
@@ -96,7 +97,11 @@ static enum demon_rc remember(struct watch *w, const struct demon_event *ev, int
 		w->seen = seen;
 		w->size = size;
 	}
-	w->seen[id] = (struct seen){.began = ev->ts, .depth = depth};
+	w->seen[id] = (struct seen){
+	    .began = ev->ts,
+	    .round = member(ev, "iteration").at ? number(ev, "iteration") + 1 : 0,
+	    .depth = depth,
+	};
 	return DEMON_OK;
 }
 
@@ -108,8 +113,8 @@ static void begin_line(struct watch *w, const struct demon_event *ev, int64_t id
 
 	for (unsigned i = 0; i < (seen ? seen->depth : 0); i++)
 		demon_buf_str(line, "  ");
-	if (member(ev, "iteration").at)
-		demon_buf_fmt(line, "[%lld] ", (long long)number(ev, "iteration"));
+	if (seen && seen->round)
+		demon_buf_fmt(line, "[%lld] ", (long long)seen->round - 1);
 	add_text(line, member(ev, "name"));
 	demon_buf_str(line, "  ");
 }

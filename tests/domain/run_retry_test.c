@@ -242,6 +242,36 @@ static void states_keep_their_timers_and_what_undoes_them(void **state)
 	assert_contains(f->outcome.terminal, "\"echoed_message\":\"undone\"");
 }
 
+static void what_undoes_goes_on_where_it_failed(void **state)
+{
+#define UNDONE(name, script)                                                              \
+	"{'name':'" name "','type':'task','action':{'functionRef':{'refName':'echo',"     \
+	"'arguments':{'message':'x'}}},'compensatedBy':{'functionRef':{'refName':'exec'," \
+	"'arguments':{'command':['/bin/sh','-c','" script "']}}}},"
+	struct run_desk *f = *state;
+	char text[2048];
+	struct demon_err err;
+
+	(void)snprintf(text, sizeof(text),
+		       "{'id':'test','version':'1','states':[" UNDONE("A", "echo A >> %s/trace")
+			   UNDONE("B", "test -e %s/flag && echo B >> %s/trace")
+			       UNDONE("C", "echo C >> %s/trace") "{'name':'Undo','type':'task',"
+								 "'action':{'functionRef':{"
+								 "'refName':'compensate'}},"
+								 "'end':true}]}",
+		       f->dir, f->dir, f->dir, f->dir);
+	desk_run(f, text, "Failed");
+	test_write(test_path(f->dir, "flag"), "", 0);
+	assert_ok(desk_retry(f, NULL, &err), &err);
+	desk_go_on(f, &f->again, "Completed");
+	desk_read_steps(f, &f->again);
+	assert_ptr_equal(strstr(f->steps, "1:Undo=Completed 2<1[1]:B"), f->steps);
+	free(f->trace);
+	f->trace = test_read(test_path(f->dir, "trace"), NULL);
+	assert_string_equal(f->trace, "C\nB\nA\n");
+	assert_desk_verified(f);
+}
+
 static void the_result_of_the_last_call_is_kept(void **state)
 {
 	static const char text[] =
@@ -344,6 +374,7 @@ int main(void)
 	    TEST(a_try_that_paused_pauses_for_what_was_left),
 	    TEST(a_deadline_is_as_far_away_as_it_was),
 	    TEST(states_keep_their_timers_and_what_undoes_them),
+	    TEST(what_undoes_goes_on_where_it_failed),
 	    TEST(the_result_of_the_last_call_is_kept),
 	    TEST(what_flows_is_kept_once_so_that_large_runs_fit),
 	    TEST(a_state_that_fits_into_no_event_is_refused),

@@ -32,6 +32,7 @@ int desk_tear_down(void **state)
 	run_events_done(&f->events);
 	free(f->outcome.terminal);
 	json_decref(f->input);
+	free(f->trace);
 	demon_definition_free(f->definition);
 	demon_expr_close(f->expr);
 	demon_close(f->store);

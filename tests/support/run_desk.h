@@ -31,6 +31,7 @@ struct run_desk {
 	struct demon_run_id run;   /* r-1 */
 	struct demon_run_id again; /* r-2 */
 	json_t *input;             /* of the run; NULL: none; owned */
+	char *trace;               /* what a test has read from a file; owned */
 	char steps[1024];
 };
 

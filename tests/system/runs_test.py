@@ -248,5 +248,35 @@ class Runs(Case):
         self.assertEqual(events[-1]["event"], "ritual.failed:v1")
 
 
+    def test_watch_writes_a_line_again_on_a_terminal(self):
+        ritual = self.dsl("w", ("l", {"for": {"in": "[1, 2]"}, "do": [
+            {"s": {"call": "echo", "with": {"message": "x"}}}]}))
+        self.ctl("run", ritual, "--run-id", "r")
+        master, slave = os.openpty()
+        self.addCleanup(os.close, master)
+        watch = self.start(DEMONCTL, "--no-color", "runs", "watch", "r", stdout=slave)
+        os.close(slave)
+        text = b""
+        while b"run r" not in text:
+            text += os.read(master, 4096)
+        self.assertEqual(watch.wait(), 0)
+        self.assertIn(b"  [1] s  Running\r\x1b[K  [1] s  Completed  ", text)
+
+    def test_runs_of_other_nodes_are_looked_at_only(self):
+        ritual = self.dsl("f", ("a", {"set": {"x": 1}}), ("b", {"raise": {"error": {
+            "type": "odd", "status": 500, "detail": "no"}}}))
+        self.ctl("run", ritual, "--run-id", "r", status=1)
+        self.write("log.jsonl", self.ctl("export").out)
+        here = ["--db", self.path("other.db")]
+        self.ctl("import", self.path("log.jsonl"), *here)
+        for command in (["cancel"], ["retry"], ["retry", "--from", "a"]):
+            err = self.ctl("runs", *command, "r", *here, status=5).err
+            self.assertIn("belongs to another node", err)
+        self.assertIn("b (raise) Failed", self.ctl("runs", "tree", "r", *here).out)
+        self.assertIn("b  Failed", self.ctl("runs", "watch", "r", *here, status=1).out)
+        self.assertEqual(self.ctl("runs", "diff", "r", "r", *here).out, "")
+        self.assertEqual(self.ctl("--json", "runs", "show", "r", *here).json["status"], "Failed")
+
+
 if __name__ == "__main__":
     unittest.main()
