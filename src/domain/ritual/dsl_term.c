@@ -194,6 +194,52 @@ static void add_program(struct demon_buf *out, const json_t *json, bool secrets)
 	}
 }
 
+/* Whether a program has the variable $secrets, unless a loop or a catch has given that name to its
+ * own. */
+static bool names_secrets(const struct demon_dsl *d, const char *text, size_t len)
+{
+	static const char name[] = "$secrets";
+	const size_t n = sizeof(name) - 1;
+	const char *end = text + len;
+
+	for (size_t i = 0; i < d->var_count; i++)
+		if (strcmp(d->vars[i], name + 1) == 0)
+			return false;
+	while ((text = memmem(text, (size_t)(end - text), name, n))) {
+		text += n;
+		if (text == end || !(isalnum((unsigned char)*text) || *text == '_'))
+			return true;
+	}
+	return false;
+}
+
+static bool tree_names_secrets(const struct demon_dsl *d, const json_t *json)
+{
+	const char *text;
+	size_t len;
+	const char *key;
+	json_t *item;
+
+	if (is_marked(json, &text, &len))
+		return names_secrets(d, text, len);
+	for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
+		if (tree_names_secrets(d, json_array_get(json, i)))
+			return true;
+	json_object_foreach(demon_json_iterable(json), key, item)
+	{
+		if (tree_names_secrets(d, item))
+			return true;
+	}
+	return false;
+}
+
+/* What is not handed to a call at once would go into the log without the mark that tells it from
+ * data, and be no secret any more when the run is taken up. */
+static void refuse_secrets(struct demon_dsl *d, struct demon_value v)
+{
+	demon_loader_problem(d->loader, v, "$secrets: only arguments of a call can have secrets");
+}
+
 static struct demon_term term(struct demon_dsl *d, struct demon_value v, bool secrets)
 {
 	struct demon_term t = {.json = v.json};
@@ -203,6 +249,8 @@ static struct demon_term term(struct demon_dsl *d, struct demon_value v, bool se
 
 	if (!v.json || !demon_dsl_is_dynamic(v.json))
 		return t;
+	if (!secrets && tree_names_secrets(d, v.json))
+		refuse_secrets(d, v);
 	if (is_marked(v.json, &text, &len))
 		demon_buf_add(&program, text, len);
 	else
@@ -225,6 +273,8 @@ struct demon_term demon_dsl_expression(struct demon_dsl *d, struct demon_value v
 
 	if (!json_is_string(v.json) || is_marked(v.json, &text, &len))
 		return term(d, v, false);
+	if (names_secrets(d, json_string_value(v.json), json_string_length(v.json)))
+		refuse_secrets(d, v);
 	demon_buf_str(&program, json_string_value(v.json));
 	t.expr = enter(d, v, &program);
 	return t;
