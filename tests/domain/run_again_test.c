@@ -215,8 +215,8 @@ static enum demon_rc count_step(void *ctx, const struct demon_step_row *row, str
 /* Cancels a run that was left, and tries it again: from where it was, or from some step of it. */
 static void again(struct fixture *f, struct demon_run_id *run)
 {
-	const struct demon_run_request request = {NULL};
-	const struct demon_run_options options = {NULL};
+	const struct demon_run_request request = {.by = NULL};
+	const struct demon_run_options options = {.run_id = NULL};
 	struct demon_run_id old = *run;
 	char step[24] = "";
 	int64_t last = 0;

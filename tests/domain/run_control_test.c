@@ -33,7 +33,7 @@ static void a_run_that_waits_is_canceled_and_never_wakes(void **state)
 static void a_second_cancellation_changes_nothing(void **state)
 {
 	struct run_desk *f = *state;
-	const struct demon_run_request nobody = {NULL};
+	const struct demon_run_request nobody = {.by = NULL};
 	bool changed = true;
 	struct demon_err err;
 

@@ -56,7 +56,7 @@ static void a_run_is_tried_again_from_any_step_of_it(void **state)
 
 	desk_run(f, loop, "Failed");
 	for (size_t i = 0; i < demon_count(cases); i++) {
-		const struct demon_run_options options = {NULL};
+		const struct demon_run_options options = {.run_id = NULL};
 
 		assert_ok(
 		    demon_run_retry(f->store, &f->run, cases[i].step, &options, &f->again, &err),
