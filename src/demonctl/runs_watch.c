@@ -87,7 +87,7 @@ static enum demon_rc remember(struct watch *w, const struct demon_event *ev, int
 
 	if (id <= 0 || id > INT32_MAX)
 		return DEMON_OK;
-	if ((size_t)id >= w->size) {
+	if (!w->seen || (size_t)id >= w->size) {
 		size_t size = 2 * ((size_t)id + 32);
 		struct seen *seen = demon_realloc(w->seen, size, sizeof(*seen));
 

@@ -79,7 +79,7 @@ static enum demon_rc check_depth(const struct demon_run_group *events, struct de
 {
 	static const char *const what[] = {"definition", "input", "state"};
 
-	for (size_t i = 0; i < events->count; i++)
+	for (size_t i = 0; i < events->count && i < demon_count(what); i++)
 		if (!demon_json_is_canonical(events->payloads[i].data, events->payloads[i].len,
 					     &demon_json_payload_limits))
 			return demon_err_set(err, DEMON_TOOBIG,
