@@ -141,8 +141,8 @@ static const char *read_number(const char *p, bool fraction, double *ret)
 	return p;
 }
 
-/* The parts of a duration in the order in which they may stand, each at most once. */
-static bool read_duration(const char *p, double *ret_ms)
+/* Its parts stand in one order, each at most once. */
+bool demon_arguments_period(const char *text, double *ret_ms)
 {
 	static const struct {
 		char unit;
@@ -153,6 +153,7 @@ static bool read_duration(const char *p, double *ret_ms)
 		     {'H', true, 3600e3},
 		     {'M', true, 60e3},
 		     {'S', true, 1e3}};
+	const char *p = text;
 	size_t next = 0;
 	bool time = false;
 	bool any = false;
@@ -188,7 +189,7 @@ bool demon_arguments_duration(const json_t *value, int64_t max_ms, int64_t *ret_
 
 	if (json_is_number(value))
 		return in_range(json_number_value(value) * 1e3, max_ms, ret_ms);
-	if (!json_is_string(value) || !read_duration(json_string_value(value), &ms))
+	if (!json_is_string(value) || !demon_arguments_period(json_string_value(value), &ms))
 		return false;
 	return in_range(ms, max_ms, ret_ms);
 }

@@ -38,6 +38,9 @@ void demon_arguments_flag(const struct demon_arguments *a, const char *key);
  */
 bool demon_arguments_duration(const json_t *value, int64_t max_ms, int64_t *ret_ms);
 
+/** Reads such an ISO 8601 duration, which may be none at all ("PT0S"). */
+bool demon_arguments_period(const char *text, double *ret_ms);
+
 /** The first problem of arguments that were not known before the run: zeroed, then given as ctx to
  * a check with demon_argument_note(). */
 struct demon_argument_problem {

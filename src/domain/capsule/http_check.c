@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define HEADERS_MAX 256 /* each is held against all others */
+
 static const char *const known[] = {"method",   "endpoint", "headers",  "body",
 				    "query",    "output",   "redirect", "timeout",
 				    "maxBytes", "retry",    "tls",      "idempotent"};
@@ -254,6 +256,12 @@ static void check_headers(const struct demon_arguments *a)
 	const char *name;
 	json_t *value;
 
+	if (json_object_size(headers) > HEADERS_MAX) {
+		demon_arguments_report(a, "/headers",
+				       "argument 'headers': expected at most %d fields, found %zu",
+				       HEADERS_MAX, json_object_size(headers));
+		return;
+	}
 	json_object_foreach(headers, name, value)
 	{
 		const char *problem = problem_of_header(a, headers, name);

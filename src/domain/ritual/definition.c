@@ -78,6 +78,18 @@ static int by_place(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
+/* Puts them in order, each once: what is referred to in several places is read as often. */
+static void sort(struct demon_problems *problems)
+{
+	size_t kept = 1;
+
+	qsort(problems->items, problems->count, sizeof(*problems->items), by_place);
+	for (size_t i = 1; i < problems->count; i++)
+		if (by_place(&problems->items[kept - 1], &problems->items[i]) != 0)
+			problems->items[kept++] = problems->items[i];
+	problems->count = kept;
+}
+
 static void body_free_p(struct body **b)
 {
 	if (*b)
@@ -107,7 +119,7 @@ static enum demon_rc build(struct body *b, const struct demon_yaml_node *root,
 	if (l.failed)
 		return demon_err_set(err, DEMON_NOMEM, "definition: out of memory");
 	if (problems->count)
-		qsort(problems->items, problems->count, sizeof(*problems->items), by_place);
+		sort(problems);
 	return DEMON_OK;
 }
 

@@ -1,34 +1,24 @@
 #include "dsl.h"
 
+#include "domain/capsule/output.h"
 #include "domain/schema.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#define SHOWN 64 /* bytes of a foreign string in a message */
 
 const char *const demon_dsl_none[] = {NULL};
 
-static const char *const top_known[] = {"document", "input", "use", "do", "timeout", "output"};
-static const char *const top_later[] = {"schedule", "evaluate", NULL};
+static const char *const top_known[] = {"document", "input",  "use",     "do",
+					"timeout",  "output", "evaluate"};
+static const char *const top_later[] = {"schedule", NULL};
 static const char *const document_known[] = {"dsl",   "namespace", "name", "version",
 					     "title", "summary",   "tags", "metadata"};
-static const char *const use_known[] = {"authentications", "errors",  "functions",
-					"retries",         "secrets", "timeouts"};
-static const char *const use_later[] = {"extensions", "catalogs", NULL};
+static const char *const evaluate_known[] = {"language", "mode"};
 static const char *const input_known[] = {"from", "schema"};
 static const char *const output_known[] = {"as", "schema"};
 static const char *const schema_known[] = {"format", "document"};
 static const char *const schema_later[] = {"resource", NULL};
-
-struct demon_value demon_dsl_used(struct demon_dsl *d, const char *kind, struct demon_value name)
-{
-	struct demon_value all = demon_value_get(d->use, kind);
-	const char *text = json_string_value(name.json);
-	struct demon_value found = text ? demon_value_get(all, text) : (struct demon_value){0};
-
-	if (!found.json)
-		demon_loader_problem(d->loader, name, "there is no '%.64s' in use.%s", text, kind);
-	return found;
-}
 
 static const struct demon_schema *load_schema(struct demon_dsl *d, struct demon_value mapping)
 {
@@ -98,8 +88,8 @@ static const char *load_name(struct demon_dsl *d, struct demon_value document, c
 	text = demon_loader_string(d->loader, v, key);
 	if (text && !demon_loader_is_id(text)) {
 		demon_loader_problem(d->loader, v,
-				     "%s: expected 1 to 64 of A-Z a-z 0-9 '_' '-', found '%.64s'",
-				     key, text);
+				     "%s: expected 1 to 64 of A-Z a-z 0-9 '_' '-', found '%.*s'",
+				     key, demon_output_clip(text, SHOWN), text);
 		return NULL;
 	}
 	return text;
@@ -129,9 +119,9 @@ static void load_document(struct demon_dsl *d, struct demon_value document)
 	demon_loader_keys(l, document, DEMON_KEYS(document_known, demon_dsl_none));
 	if (demon_loader_require(l, document, "dsl", &v)) {
 		dsl = demon_loader_string(l, v, "dsl");
-		if (dsl && strncmp(dsl, "1.0.", 4) != 0)
-			demon_loader_problem(l, v, "dsl: expected a version 1.0.x, found '%.64s'",
-					     dsl);
+		if (dsl && (strncmp(dsl, "1.0.", 4) != 0 || dsl[4] < '0' || dsl[4] > '9'))
+			demon_loader_problem(l, v, "dsl: expected a version 1.0.x, found '%.*s'",
+					     demon_output_clip(dsl, SHOWN), dsl);
 	}
 	load_ritual_id(d, document);
 	if (demon_loader_require(l, document, "version", &v)) {
@@ -143,86 +133,39 @@ static void load_document(struct demon_dsl *d, struct demon_value document)
 	}
 	v = demon_value_get(document, "title");
 	l->definition->title = v.json ? demon_loader_string(l, v, "title") : NULL;
+	v = demon_value_get(document, "summary");
+	if (v.json)
+		(void)demon_loader_string(l, v, "summary");
+	v = demon_value_get(document, "tags");
+	if (v.json)
+		(void)demon_loader_mapping(l, v, "tags");
+	v = demon_value_get(document, "metadata");
+	if (v.json)
+		(void)demon_loader_mapping(l, v, "metadata");
 }
 
-/* "KEY" or "SCOPE/KEY" */
-static bool is_secret(const char *name)
+/* What is read is strict jq: "${ … }" marks an expression. */
+static void load_evaluate(struct demon_dsl *d, struct demon_value top)
 {
-	const char *slash = strchr(name, '/');
-	char scope[65];
+	static const struct {
+		const char *key;
+		const char *value;
+	} only[] = {{"language", "jq"}, {"mode", "strict"}};
+	struct demon_value evaluate = demon_value_get(top, "evaluate");
 
-	if (!slash)
-		return demon_loader_is_id(name);
-	if (slash - name > 64)
-		return false;
-	(void)snprintf(scope, sizeof(scope), "%.*s", (int)(slash - name), name);
-	return demon_loader_is_id(scope) && demon_loader_is_id(slash + 1);
-}
-
-/* In $secrets, a scope holds its keys: no secret can have its name. */
-static void check_scopes(struct demon_dsl *d, struct demon_value list)
-{
-	json_auto_t *scopes = json_object();
-
-	for (size_t i = 0; i < json_array_size(list.json); i++) {
-		const char *name = json_string_value(json_array_get(list.json, i));
-		const char *slash = name ? strchr(name, '/') : NULL;
-
-		if (slash &&
-		    json_object_setn_new(scopes, name, (size_t)(slash - name), json_true()))
-			d->loader->failed = true;
-	}
-	for (size_t i = 0; i < json_array_size(list.json); i++) {
-		struct demon_value v = demon_value_at(list, i);
-		const char *name = json_string_value(v.json);
-
-		if (name && json_object_get(scopes, name))
-			demon_loader_problem(d->loader, v,
-					     "secrets: '%.64s' is also the scope of another", name);
-	}
-}
-
-static void load_secrets(struct demon_dsl *d)
-{
-	struct demon_loader *l = d->loader;
-	struct demon_value list = demon_value_get(d->use, "secrets");
-
-	if (!list.json)
+	if (!evaluate.json || !demon_loader_mapping(d->loader, evaluate, "evaluate"))
 		return;
-	if (!json_is_array(list.json)) {
-		demon_loader_problem(l, list, "secrets: expected a list of names, found %s",
-				     demon_value_describe(list));
-		return;
-	}
-	for (size_t i = 0; i < json_array_size(list.json); i++) {
-		struct demon_value v = demon_value_at(list, i);
-		const char *name = demon_loader_string(l, v, "secrets");
+	demon_loader_keys(d->loader, evaluate, DEMON_KEYS(evaluate_known, demon_dsl_none));
+	for (size_t i = 0; i < demon_count(only); i++) {
+		struct demon_value v = demon_value_get(evaluate, only[i].key);
+		const char *text =
+		    v.json ? demon_loader_string(d->loader, v, only[i].key) : only[i].value;
 
-		if (name && !is_secret(name))
+		if (text && strcmp(text, only[i].value) != 0)
 			demon_loader_problem(
-			    l, v, "secrets: expected KEY or SCOPE/KEY, found '%.64s'", name);
+			    d->loader, v, "not supported yet: %s '%.*s', only '%s' is", only[i].key,
+			    demon_output_clip(text, SHOWN), text, only[i].value);
 	}
-	check_scopes(d, list);
-	l->definition->secrets = list.json;
-}
-
-static void load_use(struct demon_dsl *d, struct demon_value top)
-{
-	static const char *const mappings[] = {"authentications", "errors", "functions", "retries",
-					       "timeouts"};
-	struct demon_value use = demon_value_get(top, "use");
-
-	if (!use.json || !demon_loader_mapping(d->loader, use, "use"))
-		return;
-	demon_loader_keys(d->loader, use, DEMON_KEYS(use_known, use_later));
-	for (size_t i = 0; i < demon_count(mappings); i++) {
-		struct demon_value v = demon_value_get(use, mappings[i]);
-
-		if (v.json && !demon_loader_mapping(d->loader, v, mappings[i]))
-			return;
-	}
-	d->use = use;
-	load_secrets(d);
 }
 
 enum demon_rc demon_dsl_load(struct demon_loader *l, struct demon_value root, struct demon_err *err)
@@ -236,7 +179,8 @@ enum demon_rc demon_dsl_load(struct demon_loader *l, struct demon_value root, st
 	demon_loader_keys(l, root, DEMON_KEYS(top_known, top_later));
 	if (demon_loader_require(l, root, "document", &v) && demon_loader_mapping(l, v, "document"))
 		load_document(&d, v);
-	load_use(&d, root);
+	load_evaluate(&d, root);
+	demon_dsl_use(&d, root);
 	*task =
 	    (struct demon_task){.kind = DEMON_TASK_DO,
 				.name = l->definition->ritual_id ? l->definition->ritual_id : "",

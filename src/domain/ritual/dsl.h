@@ -2,6 +2,7 @@
  * The Serverless Workflow DSL 1.0: what its parts share while a definition is loaded.
  *
  *	dsl        the document: names, `use`, the workflow's own input, output and time
+ *	dsl_use    what tasks refer to by name
  *	dsl_list   lists of tasks: names, references, where the flow goes
  *	dsl_flow   whether every task is reached, and every circle is left
  *	dsl_task   tasks by their kind
@@ -25,12 +26,17 @@ struct demon_dsl {
 	const char *const
 	    *bound; /* a copy of vars that lasts; NULL: to be made, or there are none */
 	size_t task_count;
+	size_t used;      /* bytes that have been put in place of names of `use` */
+	bool dry;         /* expressions are looked at and not entered */
 	size_t end_count; /* tasks so far that may end the run: `then: end`, `raise` */
 };
 
 #define DEMON_KEYS(known, later) ((struct demon_keys){known, demon_count(known), later})
 extern const char *const demon_dsl_none[];
 
+/** The name of a variable that @p mapping gives under @p key, or @p fallback. */
+const char *demon_dsl_variable(struct demon_dsl *d, struct demon_value mapping, const char *key,
+			       const char *fallback);
 /** Binds a variable until _unbind(); false: there are too many. */
 bool demon_dsl_bind(struct demon_dsl *d, struct demon_value at, const char *name);
 void demon_dsl_unbind(struct demon_dsl *d, size_t count);
@@ -56,9 +62,17 @@ struct demon_duration demon_dsl_duration(struct demon_dsl *d, struct demon_value
 int64_t demon_dsl_ms(struct demon_dsl *d, struct demon_value v, const char *what);
 /** `timeout` of @p mapping: {after: …}, or a name in use.timeouts. */
 struct demon_duration demon_dsl_timeout(struct demon_dsl *d, struct demon_value mapping);
+/** {after: …} */
+struct demon_duration demon_dsl_after(struct demon_dsl *d, struct demon_value v);
 
-/** A member of use.KIND that a string names; absent, with a problem told, when there is none. */
+/** Reads and checks `use` of the document. */
+void demon_dsl_use(struct demon_dsl *d, struct demon_value top);
+/** A member of use.KIND that the string @p name names; absent, with a problem told, when there is
+ * none. */
 struct demon_value demon_dsl_used(struct demon_dsl *d, const char *kind, struct demon_value name);
+/** Whether @p json may be put in place of a name: all that is comes to no more than some MiB,
+ * however often a name is used. False: told. */
+bool demon_dsl_afford(struct demon_dsl *d, struct demon_value at, const json_t *json);
 
 /** The list at @p v becomes tasks of @p parent, which has the reference and the name. */
 void demon_dsl_list(struct demon_dsl *d, struct demon_value v, const char *reference,
@@ -79,9 +93,16 @@ void demon_dsl_data(struct demon_dsl *d, struct demon_value mapping, struct demo
 /** Reads a task. @p names: of its list. */
 void demon_dsl_task(struct demon_dsl *d, struct demon_value v, const json_t *names,
 		    struct demon_task *task);
+/** A function of `use`: what it calls (NULL: a problem was told), and its own arguments. */
+const struct demon_capsule *demon_dsl_function(struct demon_dsl *d, struct demon_value function,
+					       struct demon_value *ret_with);
 void demon_dsl_call(struct demon_dsl *d, struct demon_value v, struct demon_task *task);
 void demon_dsl_run(struct demon_dsl *d, struct demon_value v, struct demon_task *task);
 void demon_dsl_try(struct demon_dsl *d, struct demon_value v, struct demon_task *task);
 void demon_dsl_raise(struct demon_dsl *d, struct demon_value v, struct demon_task *task);
+/** An error as `raise` has it: a mapping. */
+struct demon_term demon_dsl_error(struct demon_dsl *d, struct demon_value v);
+/** A policy, or the name of one; NULL: a problem was told. */
+const struct demon_retry *demon_dsl_retry(struct demon_dsl *d, struct demon_value v);
 
 #endif

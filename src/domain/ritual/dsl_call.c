@@ -10,14 +10,15 @@ static const char *const calls_later[] = {"openapi",      "grpc",        "asynca
 					  "graph.commit", "graph.query", "approval", NULL};
 
 /* The arguments of a function of `use`, with those of the caller over them. */
-static struct demon_value merged(struct demon_dsl *d, struct demon_value function,
+static struct demon_value merged(struct demon_dsl *d, struct demon_value own,
 				 struct demon_value with)
 {
-	struct demon_value own = demon_value_get(function, "with");
 	json_t *both;
 
-	if (!own.json || !with.json)
-		return own.json ? own : with;
+	if (!own.json || (with.json && !json_is_object(with.json)))
+		return with;
+	if (!with.json)
+		return own;
 	both = json_deep_copy(own.json);
 	if (!both || json_object_update(both, demon_json_iterable(with.json))) {
 		json_decref(both);
@@ -27,25 +28,69 @@ static struct demon_value merged(struct demon_dsl *d, struct demon_value functio
 	return (struct demon_value){demon_loader_keep(d->loader, both), with.node};
 }
 
+/* Names of capsules, and of the first functions of `use`. */
 static void unknown_call(struct demon_dsl *d, struct demon_value v, const char *name)
 {
-	struct demon_keys keys = {.later = demon_dsl_none};
+	struct demon_value functions = demon_value_get(d->use, "functions");
+	const char *names[64];
+	struct demon_keys keys = {.known = names, .later = demon_dsl_none};
+	const char *const *capsules = demon_capsule_names(&keys.count);
+	const char *key;
+	json_t *item;
 
-	keys.known = demon_capsule_names(&keys.count);
-	if (demon_loader_among(name, calls_later))
+	if (demon_loader_among(name, calls_later)) {
 		demon_loader_problem(d->loader, v, "not supported yet: call '%s'", name);
-	else
-		demon_loader_unknown(d->loader, v, false, "unknown function", name, &keys);
+		return;
+	}
+	memcpy(names, capsules, keys.count * sizeof(*names));
+	json_object_foreach(demon_json_iterable(functions.json), key, item)
+	{
+		if (keys.count < demon_count(names))
+			names[keys.count++] = key;
+	}
+	demon_loader_unknown(d->loader, v, false, "unknown function", name, &keys);
+}
+
+const struct demon_capsule *demon_dsl_function(struct demon_dsl *d, struct demon_value function,
+					       struct demon_value *ret_with)
+{
+	static const char *const known[] = {"call", "with"};
+	static const char *const later[] = {"if",     "input",    "output", "export", "timeout",
+					    "then",   "metadata", "do",     "for",    "fork",
+					    "emit",   "listen",   "raise",  "run",    "set",
+					    "switch", "try",      "wait",   NULL};
+	const struct demon_capsule *capsule;
+	struct demon_value with;
+	struct demon_value call;
+	const char *name;
+
+	if (!demon_loader_mapping(d->loader, function, "function"))
+		return NULL;
+	demon_loader_keys(d->loader, function, DEMON_KEYS(known, later));
+	if (!demon_loader_require(d->loader, function, "call", &call) ||
+	    !(name = demon_loader_string(d->loader, call, "call")))
+		return NULL;
+	capsule = demon_capsule_find(name);
+	if (!capsule && demon_loader_among(name, calls_later))
+		demon_loader_problem(d->loader, call, "not supported yet: call '%s'", name);
+	else if (!capsule)
+		demon_loader_problem(d->loader, call,
+				     "a function of use.functions must call a capsule");
+	with = demon_value_get(function, "with");
+	if (with.json && !demon_loader_mapping(d->loader, with, "with"))
+		return NULL;
+	*ret_with = with;
+	return capsule;
 }
 
 /* What is called by a name: a capsule, or a function of `use` that calls one. */
 static const struct demon_capsule *find(struct demon_dsl *d, struct demon_value v,
 					struct demon_value *with)
 {
-	static const char *const known[] = {"call", "with"};
 	const char *name = demon_loader_string(d->loader, v, "call");
 	const struct demon_capsule *capsule = name ? demon_capsule_find(name) : NULL;
 	struct demon_value function;
+	struct demon_value own = {0};
 
 	if (!name || capsule)
 		return capsule;
@@ -54,16 +99,10 @@ static const struct demon_capsule *find(struct demon_dsl *d, struct demon_value 
 		unknown_call(d, v, name);
 		return NULL;
 	}
-	if (!demon_loader_mapping(d->loader, function, "function"))
+	capsule = demon_dsl_function(d, function, &own);
+	if (!capsule || !demon_dsl_afford(d, v, own.json))
 		return NULL;
-	demon_loader_keys(d->loader, function, DEMON_KEYS(known, demon_dsl_none));
-	v = demon_value_get(function, "call");
-	name = v.json ? demon_loader_string(d->loader, v, "call") : NULL;
-	capsule = name ? demon_capsule_find(name) : NULL;
-	if (!capsule)
-		demon_loader_problem(d->loader, v.json ? v : function,
-				     "a function of use.functions must call a capsule");
-	*with = merged(d, function, *with);
+	*with = merged(d, own, *with);
 	return capsule;
 }
 
@@ -108,6 +147,7 @@ void demon_dsl_run(struct demon_dsl *d, struct demon_value v, struct demon_task 
 	static const char *const known[] = {"shell", "script", "await", "return"};
 	static const char *const run_later[] = {"container", "workflow", NULL};
 	struct demon_value run = demon_value_get(v, "run");
+	size_t before = demon_loader_problem_count(d->loader);
 	const char *process;
 
 	if (!demon_loader_mapping(d->loader, run, "run"))
@@ -116,8 +156,7 @@ void demon_dsl_run(struct demon_dsl *d, struct demon_value v, struct demon_task 
 	process = demon_value_get(run, "shell").json ? "shell" : "script";
 	if (!demon_value_get(run, process).json ||
 	    (demon_value_get(run, "shell").json && demon_value_get(run, "script").json)) {
-		if (!demon_value_get(run, "container").json &&
-		    !demon_value_get(run, "workflow").json)
+		if (demon_loader_problem_count(d->loader) == before)
 			demon_loader_problem(d->loader, run, "run: expected one of shell, script");
 		return;
 	}

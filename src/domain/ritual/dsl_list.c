@@ -41,6 +41,12 @@ static void name_task(struct demon_dsl *d, struct demon_value at, const char *na
 	if (!*name || strlen(name) > 256)
 		demon_loader_problem_key(
 		    d->loader, at, "task name: expected 1 to 256 bytes, found %zu", strlen(name));
+	for (const unsigned char *p = (const unsigned char *)name; *p; p++)
+		if (*p < 0x20 || *p == 0x7f) {
+			demon_loader_problem_key(d->loader, at,
+						 "task name: has a control character");
+			break;
+		}
 	if (is_directive(name))
 		demon_loader_problem_key(d->loader, at,
 					 "task name '%s' is a word that `then` knows", name);
@@ -149,18 +155,12 @@ static void load_tasks(struct demon_dsl *d, struct demon_value list, const char 
 	}
 }
 
-/* Problems found so far, also those that are not kept. */
-static size_t problem_count(const struct demon_loader *l)
-{
-	return l->problems->count + l->problems->dropped;
-}
-
 void demon_dsl_list(struct demon_dsl *d, struct demon_value v, const char *reference,
 		    struct demon_task *parent)
 {
 	struct demon_loader *l = d->loader;
 	size_t count = json_array_size(v.json);
-	size_t before = problem_count(l);
+	size_t before = demon_loader_problem_count(l);
 	demon_auto_free bool *leaves = NULL;
 	struct demon_task *tasks;
 
@@ -184,6 +184,6 @@ void demon_dsl_list(struct demon_dsl *d, struct demon_value v, const char *refer
 	load_tasks(d, v, reference, tasks, leaves);
 	parent->tasks = tasks;
 	parent->count = count;
-	if (!l->failed && problem_count(l) == before)
+	if (!l->failed && demon_loader_problem_count(l) == before)
 		demon_dsl_flow(d, v, parent, leaves);
 }

@@ -1,8 +1,10 @@
+#include "base/suggest.h"
 #include "domain/capsule/output.h"
 #include "dsl.h"
 
 #include <string.h>
 
+#define SHOWN  64 /* bytes of a foreign string in a message */
 #define COMMON "if", "input", "output", "export", "timeout", "then", "metadata"
 
 static void load_do(struct demon_dsl *d, struct demon_value v, struct demon_task *task)
@@ -27,22 +29,6 @@ static void load_wait(struct demon_dsl *d, struct demon_value v, struct demon_ta
 	task->duration = demon_dsl_duration(d, demon_value_get(v, "wait"), "wait");
 }
 
-/* The name of a variable, or the one that it has when none is given. */
-static const char *load_variable(struct demon_dsl *d, struct demon_value mapping, const char *key,
-				 const char *fallback)
-{
-	struct demon_value v = demon_value_get(mapping, key);
-	const char *name = v.json ? demon_loader_string(d->loader, v, key) : fallback;
-
-	if (!name)
-		return fallback;
-	if ((*name >= '0' && *name <= '9') || strchr(name, '-') || !demon_loader_is_id(name) ||
-	    strncmp(name, "__", 2) == 0)
-		demon_loader_problem(
-		    d->loader, v, "%s: expected the name of a variable, found '%.64s'", key, name);
-	return name;
-}
-
 static void load_for(struct demon_dsl *d, struct demon_value v, struct demon_task *task)
 {
 	static const char *const known[] = {"each", "in", "at"};
@@ -53,8 +39,11 @@ static void load_for(struct demon_dsl *d, struct demon_value v, struct demon_tas
 	if (!demon_loader_mapping(d->loader, mapping, "for"))
 		return;
 	demon_loader_keys(d->loader, mapping, DEMON_KEYS(known, demon_dsl_none));
-	task->each = load_variable(d, mapping, "each", "item");
-	task->at = load_variable(d, mapping, "at", "index");
+	task->each = demon_dsl_variable(d, mapping, "each", "item");
+	task->at = demon_dsl_variable(d, mapping, "at", "index");
+	if (strcmp(task->each, task->at) == 0)
+		demon_loader_problem(d->loader, mapping, "for: 'each' and 'at' are both '%.*s'",
+				     demon_output_clip(task->at, SHOWN), task->at);
 	if (demon_loader_require(d->loader, mapping, "in", &list))
 		task->in = demon_dsl_expression(d, list);
 	if (!demon_dsl_bind(d, mapping, task->each) || !demon_dsl_bind(d, mapping, task->at))
@@ -136,7 +125,29 @@ static const struct kind {
     {DEMON_TASK_RAISE, "raise", "raise", {"raise", COMMON}},
     {DEMON_TASK_WAIT, "wait", "wait", {"wait", COMMON}},
 };
+static const char *const common[] = {COMMON, NULL};
 static const char *const later[] = {"fork", "emit", "listen", NULL};
+
+static void report_no_kind(struct demon_dsl *d, struct demon_value v)
+{
+	const char *names[demon_count(kinds)];
+	const char *nearest = NULL;
+	const char *key;
+	json_t *item;
+
+	for (size_t i = 0; i < demon_count(kinds); i++)
+		names[i] = kinds[i].key;
+	json_object_foreach(demon_json_iterable(v.json), key, item)
+	{
+		if (!nearest && strlen(key) <= SHOWN && !demon_loader_among(key, common))
+			nearest = demon_suggest(key, names, demon_count(names));
+	}
+	demon_loader_problem(d->loader, v,
+			     "task: expected one of call, do, for, raise, run, set, switch, try, "
+			     "wait%s%s%s",
+			     nearest ? " (did you mean '" : "", nearest ? nearest : "",
+			     nearest ? "'?)" : "");
+}
 
 static const struct kind *find_kind(struct demon_dsl *d, struct demon_value v)
 {
@@ -152,9 +163,7 @@ static const struct kind *find_kind(struct demon_dsl *d, struct demon_value v)
 					 later[i]);
 		return NULL;
 	}
-	demon_loader_problem(d->loader, v,
-			     "task: expected one of call, do, for, raise, run, set, switch, try, "
-			     "wait");
+	report_no_kind(d, v);
 	return NULL;
 }
 

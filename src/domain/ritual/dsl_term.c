@@ -1,30 +1,13 @@
-#include "domain/capsule/arguments.h"
+#include "domain/capsule/output.h"
+#include "domain/expr/syntax.h"
 #include "domain/secret/secret.h"
 #include "dsl.h"
 
 #include <ctype.h>
 #include <string.h>
 
+#define SHOWN  64 /* bytes of a foreign string in a message */
 #define MS_MAX ((int64_t)100 * 366 * 24 * 3600 * 1000)
-
-/* The text of "${ … }", without the marks; false: it is a literal. */
-static bool is_marked(const json_t *json, const char **ret_text, size_t *ret_len)
-{
-	const char *text = json_string_value(json);
-	size_t len = text ? json_string_length(json) : 0;
-
-	while (len && isspace((unsigned char)*text)) {
-		text++;
-		len--;
-	}
-	while (len && isspace((unsigned char)text[len - 1]))
-		len--;
-	if (len < 3 || strncmp(text, "${", 2) != 0 || text[len - 1] != '}')
-		return false;
-	*ret_text = text + 2;
-	*ret_len = len - 3;
-	return true;
-}
 
 bool demon_dsl_is_dynamic(const json_t *json)
 {
@@ -34,7 +17,7 @@ bool demon_dsl_is_dynamic(const json_t *json)
 	json_t *item;
 
 	if (json_is_string(json))
-		return is_marked(json, &text, &len);
+		return demon_loader_marked(json, &text, &len);
 	for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
 		if (demon_dsl_is_dynamic(json_array_get(json, i)))
 			return true;
@@ -60,6 +43,21 @@ static const char *const *bound(struct demon_dsl *d)
 	return copy;
 }
 
+const char *demon_dsl_variable(struct demon_dsl *d, struct demon_value mapping, const char *key,
+			       const char *fallback)
+{
+	struct demon_value v = demon_value_get(mapping, key);
+	const char *name = v.json ? demon_loader_string(d->loader, v, key) : NULL;
+
+	if (!name)
+		return fallback;
+	if (!demon_expr_variable_is_name(name) || !demon_loader_is_id(name))
+		demon_loader_problem(d->loader, v,
+				     "%s: expected the name of a variable, found '%.*s'", key,
+				     demon_output_clip(name, SHOWN), name);
+	return name;
+}
+
 bool demon_dsl_bind(struct demon_dsl *d, struct demon_value at, const char *name)
 {
 	if (d->var_count == DEMON_DSL_VARS) {
@@ -82,6 +80,8 @@ static size_t enter(struct demon_dsl *d, struct demon_value at, const struct dem
 {
 	const char *kept;
 
+	if (d->dry)
+		return 1;
 	if (text->rc) {
 		d->loader->failed = true;
 		return 0;
@@ -174,7 +174,7 @@ static void add_program(struct demon_buf *out, const json_t *json, bool secrets)
 	const char *text;
 	size_t len;
 
-	if (is_marked(json, &text, &len)) {
+	if (demon_loader_marked(json, &text, &len)) {
 		demon_buf_char(out, '(');
 		demon_buf_add(out, text, len);
 		demon_buf_str(out, "\n)");
@@ -213,31 +213,47 @@ static bool names_secrets(const struct demon_dsl *d, const char *text, size_t le
 	return false;
 }
 
-static bool tree_names_secrets(const struct demon_dsl *d, const json_t *json)
+/* Looks at an expression. What is not handed to a call at once would go into the log without the
+ * mark that tells it from data, and be no secret any more when the run is taken up. */
+static void look_into(struct demon_dsl *d, struct demon_value v, const char *text, size_t len,
+		      bool secrets)
 {
+	demon_loader_syntax(d->loader, v, text, len);
+	if (!secrets && names_secrets(d, text, len))
+		demon_loader_problem(d->loader, v,
+				     "$secrets: only arguments of a call can have secrets");
+}
+
+/* A member whose place is known where the mapping is as it was written; else its mapping's. */
+static struct demon_value member(struct demon_value mapping, const char *key, const json_t *item,
+				 size_t nth)
+{
+	struct demon_value v = demon_value_member(mapping, item, nth);
+
+	if (!v.node || !v.node->key || strcmp(v.node->key, key) != 0)
+		v.node = mapping.node;
+	return v;
+}
+
+/* Looks at the strings of a value: its expressions, and secrets where there can be none. */
+static void look(struct demon_dsl *d, struct demon_value v, bool secrets)
+{
+	size_t n = 0;
 	const char *text;
 	size_t len;
 	const char *key;
 	json_t *item;
 
-	if (is_marked(json, &text, &len))
-		return names_secrets(d, text, len);
-	for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
-		if (tree_names_secrets(d, json_array_get(json, i)))
-			return true;
-	json_object_foreach(demon_json_iterable(json), key, item)
-	{
-		if (tree_names_secrets(d, item))
-			return true;
-	}
-	return false;
-}
-
-/* What is not handed to a call at once would go into the log without the mark that tells it from
- * data, and be no secret any more when the run is taken up. */
-static void refuse_secrets(struct demon_dsl *d, struct demon_value v)
-{
-	demon_loader_problem(d->loader, v, "$secrets: only arguments of a call can have secrets");
+	if (demon_loader_marked(v.json, &text, &len))
+		look_into(d, v, text, len, secrets);
+	else if (json_is_string(v.json) && !secrets &&
+		 demon_loader_names_secret(d->loader, json_string_value(v.json),
+					   json_string_length(v.json)))
+		demon_loader_problem(d->loader, v, "only arguments of a call can name a secret");
+	for (size_t i = 0; json_is_array(v.json) && i < json_array_size(v.json); i++)
+		look(d, demon_value_at(v, i), secrets);
+	json_object_foreach(demon_json_iterable(v.json), key, item)
+	    look(d, member(v, key, item, n++), secrets);
 }
 
 static struct demon_term term(struct demon_dsl *d, struct demon_value v, bool secrets)
@@ -247,11 +263,11 @@ static struct demon_term term(struct demon_dsl *d, struct demon_value v, bool se
 	size_t len;
 	DEMON_BUF(program, 0);
 
+	if (v.json)
+		look(d, v, secrets);
 	if (!v.json || !demon_dsl_is_dynamic(v.json))
 		return t;
-	if (!secrets && tree_names_secrets(d, v.json))
-		refuse_secrets(d, v);
-	if (is_marked(v.json, &text, &len))
+	if (demon_loader_marked(v.json, &text, &len))
 		demon_buf_add(&program, text, len);
 	else
 		add_program(&program, v.json, secrets);
@@ -271,11 +287,11 @@ struct demon_term demon_dsl_expression(struct demon_dsl *d, struct demon_value v
 	size_t len;
 	DEMON_BUF(program, 0);
 
-	if (!json_is_string(v.json) || is_marked(v.json, &text, &len))
+	if (!json_is_string(v.json) || demon_loader_marked(v.json, &text, &len))
 		return term(d, v, false);
-	if (names_secrets(d, json_string_value(v.json), json_string_length(v.json)))
-		refuse_secrets(d, v);
-	demon_buf_str(&program, json_string_value(v.json));
+	text = json_string_value(v.json);
+	look_into(d, v, text, json_string_length(v.json), false);
+	demon_buf_str(&program, text);
 	t.expr = enter(d, v, &program);
 	return t;
 }
@@ -294,69 +310,12 @@ struct demon_term demon_dsl_condition(struct demon_dsl *d, struct demon_value ma
 	return demon_dsl_expression(d, v);
 }
 
-/* Where a tree of literals names secrets. */
-struct places {
-	json_t *list;
-	struct demon_buf pointer;
-	bool found;
-};
-
-static enum demon_rc note(void *ctx, const char *scope, const char *key, size_t at, size_t len,
-			  struct demon_err *err)
-{
-	struct places *p = ctx;
-
-	(void)scope;
-	(void)key;
-	(void)at;
-	(void)len;
-	(void)err;
-	p->found = true;
-	return DEMON_OK;
-}
-
-static void find_secrets(struct places *p, const json_t *json)
-{
-	size_t len = p->pointer.len;
-	struct demon_err err;
-	const char *key;
-	json_t *item;
-
-	if (json_is_string(json)) {
-		p->found = false;
-		if (demon_secret_each(json_string_value(json), json_string_length(json), note, p,
-				      &err) ||
-		    (p->found && json_array_append_new(p->list, json_string(p->pointer.data))))
-			p->pointer.rc = DEMON_NOMEM;
-	}
-	for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++) {
-		demon_buf_fmt(&p->pointer, "/%zu", i);
-		find_secrets(p, json_array_get(json, i));
-		demon_buf_cut(&p->pointer, len);
-	}
-	json_object_foreach(demon_json_iterable(json), key, item)
-	{
-		demon_arguments_pointer(&p->pointer, key);
-		find_secrets(p, item);
-		demon_buf_cut(&p->pointer, len);
-	}
-}
-
 struct demon_term demon_dsl_arguments(struct demon_dsl *d, struct demon_value v,
 				      const json_t **ret_secrets)
 {
-	struct places p = {.list = json_array(), .pointer = {.data = demon_buf_empty}};
-
 	/* in what is computed the marks tell */
 	if (v.json && !demon_dsl_is_dynamic(v.json))
-		find_secrets(&p, v.json);
-	if (p.pointer.rc)
-		d->loader->failed = true;
-	demon_buf_done(&p.pointer);
-	if (json_array_size(p.list))
-		*ret_secrets = demon_loader_keep(d->loader, p.list);
-	else
-		json_decref(p.list);
+		*ret_secrets = demon_loader_secrets(d->loader, v.json);
 	return term(d, v, true);
 }
 
@@ -399,18 +358,24 @@ int64_t demon_dsl_ms(struct demon_dsl *d, struct demon_value v, const char *what
 	return duration.ms < MS_MAX ? duration.ms : MS_MAX;
 }
 
-struct demon_duration demon_dsl_timeout(struct demon_dsl *d, struct demon_value mapping)
+struct demon_duration demon_dsl_after(struct demon_dsl *d, struct demon_value v)
 {
 	static const char *const known[] = {"after"};
-	struct demon_value v = demon_value_get(mapping, "timeout");
 	struct demon_value after;
 
-	if (json_is_string(v.json))
-		v = demon_dsl_used(d, "timeouts", v);
-	if (!v.json || !demon_loader_mapping(d->loader, v, "timeout"))
+	if (!demon_loader_mapping(d->loader, v, "timeout"))
 		return (struct demon_duration){.ms = 0};
 	demon_loader_keys(d->loader, v, DEMON_KEYS(known, demon_dsl_none));
 	if (!demon_loader_require(d->loader, v, "after", &after))
 		return (struct demon_duration){.ms = 0};
 	return demon_dsl_duration(d, after, "after");
+}
+
+struct demon_duration demon_dsl_timeout(struct demon_dsl *d, struct demon_value mapping)
+{
+	struct demon_value v = demon_value_get(mapping, "timeout");
+
+	if (json_is_string(v.json))
+		v = demon_dsl_used(d, "timeouts", v);
+	return v.json ? demon_dsl_after(d, v) : (struct demon_duration){.ms = 0};
 }

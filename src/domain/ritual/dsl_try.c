@@ -4,14 +4,43 @@
 #include <string.h>
 
 static const char *const error_known[] = {"type", "status", "title", "detail", "instance"};
-static const char *const error_keys_none[] = {NULL};
+
+/* Members of an error, or of what is asked of one, as far as they are no expressions. */
+static void check_members(struct demon_dsl *d, struct demon_value error)
+{
+	struct demon_value status = demon_value_get(error, "status");
+
+	demon_loader_keys(d->loader, error, DEMON_KEYS(error_known, demon_dsl_none));
+	for (size_t i = 0; i < demon_count(error_known); i++) {
+		struct demon_value v = demon_value_get(error, error_known[i]);
+
+		if (v.json && v.json != status.json)
+			(void)demon_loader_string(d->loader, v, error_known[i]);
+	}
+	if (status.json && !demon_dsl_is_dynamic(status.json) &&
+	    (json_integer_value(status.json) < 100 || json_integer_value(status.json) > 599))
+		demon_loader_problem(d->loader, status, "status: expected 100 to 599, found %s",
+				     json_is_integer(status.json) ? "another number"
+								  : demon_value_describe(status));
+}
+
+struct demon_term demon_dsl_error(struct demon_dsl *d, struct demon_value v)
+{
+	struct demon_value member;
+
+	if (!demon_loader_mapping(d->loader, v, "error"))
+		return (struct demon_term){0};
+	(void)demon_loader_require(d->loader, v, "type", &member);
+	(void)demon_loader_require(d->loader, v, "status", &member);
+	check_members(d, v);
+	return demon_dsl_value(d, v);
+}
 
 void demon_dsl_raise(struct demon_dsl *d, struct demon_value v, struct demon_task *task)
 {
 	static const char *const known[] = {"error"};
 	struct demon_value raise = demon_value_get(v, "raise");
 	struct demon_value error;
-	struct demon_value member;
 
 	d->end_count++;
 	if (!demon_loader_mapping(d->loader, raise, "raise"))
@@ -21,41 +50,34 @@ void demon_dsl_raise(struct demon_dsl *d, struct demon_value v, struct demon_tas
 		return;
 	if (json_is_string(error.json) && !demon_dsl_is_dynamic(error.json))
 		error = demon_dsl_used(d, "errors", error);
-	if (!error.json || demon_dsl_is_dynamic(error.json)) {
+	if (json_is_string(error.json))
 		task->with = demon_dsl_value(d, error);
-		if (!json_is_object(error.json))
-			return;
-	}
-	if (!demon_loader_mapping(d->loader, error, "error"))
-		return;
-	demon_loader_keys(d->loader, error, DEMON_KEYS(error_known, error_keys_none));
-	if (demon_loader_require(d->loader, error, "type", &member))
-		(void)demon_loader_string(d->loader, member, "type");
-	if (demon_loader_require(d->loader, error, "status", &member) &&
-	    !demon_dsl_is_dynamic(member.json) &&
-	    (json_integer_value(member.json) < 100 || json_integer_value(member.json) > 599))
-		demon_loader_problem(d->loader, member, "status: expected 100 to 599, found %s",
-				     json_is_integer(member.json) ? "another number"
-								  : demon_value_describe(member));
-	if (!task->with.json)
-		task->with = demon_dsl_value(d, error);
+	else if (error.json)
+		task->with = demon_dsl_error(d, error);
 }
 
 static enum demon_backoff load_backoff(struct demon_dsl *d, struct demon_value policy)
 {
 	static const char *const known[] = {"constant", "linear", "exponential"};
 	struct demon_value v = demon_value_get(policy, "backoff");
+	enum demon_backoff backoff = DEMON_BACKOFF_CONSTANT;
 
 	if (!v.json || !demon_loader_mapping(d->loader, v, "backoff"))
-		return DEMON_BACKOFF_CONSTANT;
+		return backoff;
 	demon_loader_keys(d->loader, v, DEMON_KEYS(known, demon_dsl_none));
 	if (json_object_size(v.json) != 1)
 		demon_loader_problem(d->loader, v,
 				     "backoff: expected one of constant, linear, exponential");
-	if (demon_value_get(v, "linear").json)
-		return DEMON_BACKOFF_LINEAR;
-	return demon_value_get(v, "exponential").json ? DEMON_BACKOFF_EXPONENTIAL
-						      : DEMON_BACKOFF_CONSTANT;
+	for (size_t i = 0; i < demon_count(known); i++) {
+		struct demon_value kind = demon_value_get(v, known[i]);
+
+		if (!kind.json || !demon_loader_mapping(d->loader, kind, known[i]))
+			continue;
+		backoff = (enum demon_backoff)i;
+		if (json_object_size(kind.json))
+			demon_loader_problem(d->loader, kind, "%s: expected {}", known[i]);
+	}
+	return backoff;
 }
 
 static void load_limit(struct demon_dsl *d, struct demon_value policy, struct demon_retry *retry)
@@ -98,7 +120,7 @@ static void load_jitter(struct demon_dsl *d, struct demon_value policy, struct d
 		demon_loader_problem(d->loader, jitter, "jitter: 'to' is less than 'from'");
 }
 
-static const struct demon_retry *load_retry(struct demon_dsl *d, struct demon_value v)
+const struct demon_retry *demon_dsl_retry(struct demon_dsl *d, struct demon_value v)
 {
 	static const char *const known[] = {"when",    "exceptWhen", "delay",
 					    "backoff", "limit",      "jitter"};
@@ -134,7 +156,7 @@ static void load_errors(struct demon_dsl *d, struct demon_value catch, struct de
 	with = demon_value_get(errors, "with");
 	if (!with.json || !demon_loader_mapping(d->loader, with, "with"))
 		return;
-	demon_loader_keys(d->loader, with, DEMON_KEYS(error_known, error_keys_none));
+	check_members(d, with);
 	if (demon_dsl_is_dynamic(with.json))
 		demon_loader_problem(d->loader, with,
 				     "not supported yet: an expression in errors.with");
@@ -164,26 +186,18 @@ static void load_handler(struct demon_dsl *d, struct demon_value catch, struct d
 static void load_catch(struct demon_dsl *d, struct demon_value catch, struct demon_task *task)
 {
 	static const char *const known[] = {"errors", "as", "when", "exceptWhen", "retry", "do"};
-	struct demon_value as = demon_value_get(catch, "as");
 	struct demon_value retry = demon_value_get(catch, "retry");
 	size_t bound = d->var_count;
 
 	demon_loader_keys(d->loader, catch, DEMON_KEYS(known, demon_dsl_none));
-	task->catch_as = as.json ? demon_loader_string(d->loader, as, "as") : "error";
-	if (!task->catch_as)
-		return;
-	if (strchr(task->catch_as, '-') || !demon_loader_is_id(task->catch_as) ||
-	    strncmp(task->catch_as, "__", 2) == 0)
-		demon_loader_problem(d->loader, as,
-				     "as: expected the name of a variable, found '%.64s'",
-				     task->catch_as);
+	task->catch_as = demon_dsl_variable(d, catch, "as", "error");
 	load_errors(d, catch, task);
 	if (!demon_dsl_bind(d, catch, task->catch_as))
 		return;
 	task->catch_when = demon_dsl_condition(d, catch, "when");
 	task->catch_except_when = demon_dsl_condition(d, catch, "exceptWhen");
 	if (retry.json)
-		task->retry = load_retry(d, retry);
+		task->retry = demon_dsl_retry(d, retry);
 	load_handler(d, catch, task);
 	demon_dsl_unbind(d, bound);
 }

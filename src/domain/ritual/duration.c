@@ -45,11 +45,19 @@ static bool read_object(const json_t *value, int64_t *ret_ms)
 	return true;
 }
 
+static bool is_nothing(const json_t *value)
+{
+	double ms;
+
+	return json_is_string(value) && demon_arguments_period(json_string_value(value), &ms) &&
+	       ms == 0;
+}
+
 bool demon_duration_read(const json_t *value, int64_t *ret_ms)
 {
 	if (json_is_object(value))
 		return read_object(value, ret_ms);
-	if (json_is_number(value) && json_number_value(value) == 0) {
+	if ((json_is_number(value) && json_number_value(value) == 0) || is_nothing(value)) {
 		*ret_ms = 0;
 		return true;
 	}

@@ -111,6 +111,11 @@ static demon_printf_like(4, 0) void add(struct demon_loader *l, unsigned line, u
 	flatten(items->text);
 }
 
+size_t demon_loader_problem_count(const struct demon_loader *l)
+{
+	return l->problems->count + l->problems->dropped;
+}
+
 void demon_loader_problem_at(struct demon_loader *l, unsigned line, unsigned column,
 			     const char *fmt, ...)
 {

@@ -49,6 +49,9 @@ size_t demon_loader_expr(struct demon_loader *l, struct demon_value at, const ch
 
 #define DEMON_PROBLEMS_MAX 100
 
+/** Problems found so far, also those that are not kept. */
+size_t demon_loader_problem_count(const struct demon_loader *l);
+
 /** Adds a problem at a place, at the place of a value, or at that of its key. */
 void demon_loader_problem_at(struct demon_loader *l, unsigned line, unsigned column,
 			     const char *fmt, ...) demon_printf_like(4, 5);
@@ -94,6 +97,16 @@ const char *demon_loader_string(struct demon_loader *l, struct demon_value v, co
 const char *demon_loader_line(struct demon_loader *l, struct demon_value v, const char *key);
 /** [A-Za-z0-9_-]{1,64} */
 bool demon_loader_is_id(const char *text);
+/** Whether a string is an expression, "${ … }" as a whole; *ret_text is what stands between. */
+bool demon_loader_marked(const json_t *json, const char **ret_text, size_t *ret_len);
+/** Tells what is wrong with an expression, as far as that can be told without jq. A secret cannot
+ * be named in one: nothing would put its value in place. */
+void demon_loader_syntax(struct demon_loader *l, struct demon_value at, const char *text,
+			 size_t len);
+/** JSON pointers to the strings in @p json that name secrets; NULL: there are none. */
+const json_t *demon_loader_secrets(struct demon_loader *l, const json_t *json);
+/** Whether a string names a secret. */
+bool demon_loader_names_secret(struct demon_loader *l, const char *text, size_t len);
 /** Lets a capsule look at arguments; @p at is where they stand. What an expression makes is not
  * known yet, and is passed over. */
 void demon_loader_arguments(struct demon_loader *l, const struct demon_capsule *capsule,

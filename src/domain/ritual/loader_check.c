@@ -141,19 +141,23 @@ struct report {
 	struct demon_value arguments;
 };
 
-static bool is_expression(const json_t *value)
-{
-	const char *text = json_string_value(value);
-
-	return text && strncmp(text, "${", 2) == 0;
-}
-
 static void report_argument(void *ctx, const char *pointer, bool at_key, const char *text)
 {
 	struct report *r = ctx;
-	struct demon_value at = demon_value_find(r->arguments, pointer);
+	struct demon_value at;
+	const char *expression;
+	size_t len;
 
-	if (r->loader->definition->notation == DEMON_NOTATION_DSL && is_expression(at.json))
+	/* finding a place takes as long as its mapping is large */
+	if (is_full(r->loader)) {
+		r->loader->problems->dropped++;
+		return;
+	}
+	at = demon_value_find(r->arguments, pointer);
+
+	/* a key is known whatever its value will be */
+	if (!at_key && r->loader->definition->notation == DEMON_NOTATION_DSL &&
+	    demon_loader_marked(at.json, &expression, &len))
 		return;
 	if (at_key)
 		demon_loader_problem_key(r->loader, at, "%s", text);

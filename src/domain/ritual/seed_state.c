@@ -112,6 +112,7 @@ static void load_function(struct demon_seed *s, struct demon_value function,
 	/* what is missing from arguments that are not there is missing from the function */
 	demon_loader_arguments(s->loader, task->capsule, arguments.json ? arguments : function,
 			       task->with.json);
+	task->secrets = demon_loader_secrets(s->loader, arguments.json);
 }
 
 static void load_action(struct demon_seed *s, struct demon_value state, struct demon_task *task)
@@ -243,6 +244,8 @@ static void load_switch(struct demon_seed *s, struct demon_value state, struct d
 
 		if (!load_way(s, demon_value_at(list, i), "condition", &cases[i], &asked))
 			continue;
+		demon_loader_syntax(s->loader, asked, json_string_value(asked.json),
+				    json_string_length(asked.json));
 		cases[i].when.json = asked.json;
 		cases[i].when.expr =
 		    demon_loader_expr(s->loader, asked, json_string_value(asked.json), NULL);
