@@ -98,8 +98,11 @@ static void refuse(struct fixture *f, const char *more, const char *tasks, const
 	if (f->problems.count != 1 || strncmp(f->problems.items[0].text, want, strlen(want)) != 0)
 		fail_msg("%s: expected '%s', found %zu problems: '%s'", tasks, want,
 			 f->problems.count, f->problems.items[0].text);
-	for (; at[i] && i < sizeof(plain) - 1; i++)
-		plain[i] = at[i] == '\'' ? '"' : at[i];
+	for (; at[i] && i < sizeof(plain) - 1; i++) {
+		plain[i] = at[i];
+		if (at[i] == '\'')
+			plain[i] = '"';
+	}
 	plain[i] = '\0';
 	found = strstr(f->text.data, plain);
 	assert_non_null(found);
@@ -354,74 +357,78 @@ static void a_programs_output_is_asked_of_its_run(void **state)
 }
 
 /* What is refused in a task, beside what the files in data/rituals/bad have. */
+static const struct {
+	const char *tasks;
+	const char *at;
+	const char *want;
+} refused_tasks[] = {
+    {"{'a':{'fork':{'branches':[]}}}", "'fork'", "not supported yet: task 'fork'"},
+    {"{'a':{'emit':{'event':{}}}}", "'emit'", "not supported yet: task 'emit'"},
+    {"{'a':{'listen':{'to':{}}}}", "'listen'", "not supported yet: task 'listen'"},
+    {"{'a':{'call':'grpc','with':{}}}", "'grpc'", "not supported yet: call 'grpc'"},
+    {"{'a':{'call':'asyncapi'}}", "'asyncapi'", "not supported yet: call 'asyncapi'"},
+    {"{'a':{'call':'a2a'}}", "'a2a'", "not supported yet: call 'a2a'"},
+    {"{'a':{'call':'mcp'}}", "'mcp'", "not supported yet: call 'mcp'"},
+    {"{'a':{'run':{'container':{'image':'x'}}}}", "'container'",
+     "not supported yet: key 'container'"},
+    {"{'a':{'run':{'workflow':{}}}}", "'workflow'", "not supported yet: key 'workflow'"},
+    {"{'a':{'run':{'shel':{}}}}", "'shel'", "unknown key 'shel' (did you mean 'shell'?)"},
+    {"{'a':{'cal':'echo'}}", "{'cal'",
+     "task: expected one of call, do, for, raise, run, set, switch, try, wait (did you "
+     "mean "
+     "'call'?)"},
+    {"{'a':{'set':{'v':1},'input':{'schema':{'resource':{}}}}}", "'resource'",
+     "not supported yet: key 'resource'"},
+    {"{'a':{'set':{'v':1},'output':{'schema':{'format':'avro','document':{}}}}}", "'avro'",
+     "not supported yet: a schema that is not 'json'"},
+    {"{'a':{'set':5}}", "5}", "set: expected a mapping or an expression, found an integer"},
+    {"{'a':{'for':{'each':'end','in':'[1]'},'do':[{'b':" SET "}]}}", "'end'",
+     "each: expected the name of a variable, found 'end'"},
+    {"{'a':{'for':{'each':'x','at':'x','in':'[1]'},'do':[{'b':" SET "}]}}", "{'each'",
+     "for: 'each' and 'at' are both 'x'"},
+    {"{'a':{'try':[{'b':" SET "}],'catch':{'as':'1e'}}}", "'1e'",
+     "as: expected the name of a variable, found '1e'"},
+    {"{'a':{'try':[{'b':" SET "}],'catch':{'retry':{'backoff':{'exponential':{'x':3}}}}}}", "{'x'",
+     "exponential: expected {}"},
+    {"{'a':{'try':[{'b':" SET "}],'catch':{'retry':{'backoff':{}}}}}", "{}",
+     "backoff: expected one of constant, linear, exponential"},
+    {"{'a':{'try':[{'b':" SET "}],'catch':{'retry':{'jitter':{'from':'PT2S','to':'PT1S'}}}}}",
+     "{'from'", "jitter: 'to' is less than 'from'"},
+    {"{'a':{'try':[{'b':" SET "}],'catch':{'retry':{'delay':'${ .d }'}}}}", "'${ .d",
+     "not supported yet: an expression as delay"},
+    {"{'a':{'try':[{'b':" SET "}],'catch':{'errors':{'with':{'status':'503'}}}}}", "'503'",
+     "status: expected 100 to 599, found a string"},
+    {"{'a':{'try':[{'b':" SET "}],'catch':{'errors':{'with':{'type':'${ .t }'}}}}}", "{'type'",
+     "not supported yet: an expression in errors.with"},
+    {"{'a':{'raise':{'error':{'type':'t','status':400,'title':5}}}}", "5}",
+     "title: expected a string, found an integer"},
+    {"{'a':{'set':{'v':1},'timeout':{'after':'PT0S'}}}", "'PT0S'",
+     "after: expected a duration above 0"},
+    {"{'a':{'try':[{'b':" SET "}],'catch':{'retry':{'limit':{'duration':{'seconds':0}}}}}}",
+     "{'seconds'", "duration: expected a duration above 0"},
+    {"{'a':{'wait':'5s'}}", "'5s'", "wait: expected a duration"},
+    {"{'a':{'set':{'v':1},'metadata':{'idempotent':'yes'}}}", "'yes'",
+     "idempotent: expected true or false, found "},
+    {"{'a\nb':" SET "}", "'a", "task name: has a control character"},
+    {"{'a':{'call':'exec','with':{'command':['x'],'workdr':'${ .x }'}}}", "'workdr'",
+     "unknown argument 'workdr' (did you mean 'workdir'?)"},
+    {"{'a':{'call':'exec','with':{'command':['x'],'timeout':'${ 5'}}}", "'${ 5'",
+     "argument 'timeout': expected seconds"},
+};
+
 static void tasks_are_refused_with_their_place(void **state)
 {
-	static const struct {
-		const char *tasks;
-		const char *at;
-		const char *want;
-	} cases[] = {
-	    {"{'a':{'fork':{'branches':[]}}}", "'fork'", "not supported yet: task 'fork'"},
-	    {"{'a':{'emit':{'event':{}}}}", "'emit'", "not supported yet: task 'emit'"},
-	    {"{'a':{'listen':{'to':{}}}}", "'listen'", "not supported yet: task 'listen'"},
-	    {"{'a':{'call':'grpc','with':{}}}", "'grpc'", "not supported yet: call 'grpc'"},
-	    {"{'a':{'call':'asyncapi'}}", "'asyncapi'", "not supported yet: call 'asyncapi'"},
-	    {"{'a':{'call':'a2a'}}", "'a2a'", "not supported yet: call 'a2a'"},
-	    {"{'a':{'call':'mcp'}}", "'mcp'", "not supported yet: call 'mcp'"},
-	    {"{'a':{'run':{'container':{'image':'x'}}}}", "'container'",
-	     "not supported yet: key 'container'"},
-	    {"{'a':{'run':{'workflow':{}}}}", "'workflow'", "not supported yet: key 'workflow'"},
-	    {"{'a':{'run':{'shel':{}}}}", "'shel'", "unknown key 'shel' (did you mean 'shell'?)"},
-	    {"{'a':{'cal':'echo'}}", "{'cal'",
-	     "task: expected one of call, do, for, raise, run, set, switch, try, wait (did you "
-	     "mean "
-	     "'call'?)"},
-	    {"{'a':{'set':{'v':1},'input':{'schema':{'resource':{}}}}}", "'resource'",
-	     "not supported yet: key 'resource'"},
-	    {"{'a':{'set':{'v':1},'output':{'schema':{'format':'avro','document':{}}}}}", "'avro'",
-	     "not supported yet: a schema that is not 'json'"},
-	    {"{'a':{'set':5}}", "5}", "set: expected a mapping or an expression, found an integer"},
-	    {"{'a':{'for':{'each':'end','in':'[1]'},'do':[{'b':" SET "}]}}", "'end'",
-	     "each: expected the name of a variable, found 'end'"},
-	    {"{'a':{'for':{'each':'x','at':'x','in':'[1]'},'do':[{'b':" SET "}]}}", "{'each'",
-	     "for: 'each' and 'at' are both 'x'"},
-	    {"{'a':{'try':[{'b':" SET "}],'catch':{'as':'1e'}}}", "'1e'",
-	     "as: expected the name of a variable, found '1e'"},
-	    {"{'a':{'try':[{'b':" SET "}],'catch':{'retry':{'backoff':{'exponential':{'x':3}}}}}}",
-	     "{'x'", "exponential: expected {}"},
-	    {"{'a':{'try':[{'b':" SET "}],'catch':{'retry':{'backoff':{}}}}}", "{}",
-	     "backoff: expected one of constant, linear, exponential"},
-	    {"{'a':{'try':[{'b':" SET
-	     "}],'catch':{'retry':{'jitter':{'from':'PT2S','to':'PT1S'}}}}}",
-	     "{'from'", "jitter: 'to' is less than 'from'"},
-	    {"{'a':{'try':[{'b':" SET "}],'catch':{'retry':{'delay':'${ .d }'}}}}", "'${ .d",
-	     "not supported yet: an expression as delay"},
-	    {"{'a':{'try':[{'b':" SET "}],'catch':{'errors':{'with':{'status':'503'}}}}}", "'503'",
-	     "status: expected 100 to 599, found a string"},
-	    {"{'a':{'try':[{'b':" SET "}],'catch':{'errors':{'with':{'type':'${ .t }'}}}}}",
-	     "{'type'", "not supported yet: an expression in errors.with"},
-	    {"{'a':{'raise':{'error':{'type':'t','status':400,'title':5}}}}", "5}",
-	     "title: expected a string, found an integer"},
-	    {"{'a':{'wait':'5s'}}", "'5s'", "wait: expected a duration"},
-	    {"{'a':{'set':{'v':1},'metadata':{'idempotent':'yes'}}}", "'yes'",
-	     "idempotent: expected true or false, found "},
-	    {"{'a\nb':" SET "}", "'a", "task name: has a control character"},
-	    {"{'a':{'call':'exec','with':{'command':['x'],'workdr':'${ .x }'}}}", "'workdr'",
-	     "unknown argument 'workdr' (did you mean 'workdir'?)"},
-	    {"{'a':{'call':'exec','with':{'command':['x'],'timeout':'${ 5'}}}", "'${ 5'",
-	     "argument 'timeout': expected seconds"},
-	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < demon_count(cases); i++) {
+	for (size_t i = 0; i < demon_count(refused_tasks); i++) {
 		char tasks[512];
 		size_t n = 0;
 
 		/* a line end in a JSON string is written as an escape */
-		for (const char *p = cases[i].tasks; *p; p++)
+		for (const char *p = refused_tasks[i].tasks; *p; p++)
 			n += (size_t)snprintf(tasks + n, sizeof(tasks) - n,
 					      *p == '\n' ? "\\n" : "%c", *p);
-		refuse(f, "", tasks, cases[i].at, cases[i].want);
+		refuse(f, "", tasks, refused_tasks[i].at, refused_tasks[i].want);
 	}
 }
 

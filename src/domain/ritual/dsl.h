@@ -58,8 +58,11 @@ struct demon_term demon_dsl_marked(struct demon_dsl *d, struct demon_value v);
 bool demon_dsl_is_dynamic(const json_t *json);
 struct demon_duration demon_dsl_duration(struct demon_dsl *d, struct demon_value v,
 					 const char *what);
+/** The same for a limit, of which 0 would be none at all: refused. */
+struct demon_duration demon_dsl_limit(struct demon_dsl *d, struct demon_value v, const char *what);
 /** A length of time without expressions; 0 where it is none. */
 int64_t demon_dsl_ms(struct demon_dsl *d, struct demon_value v, const char *what);
+int64_t demon_dsl_limit_ms(struct demon_dsl *d, struct demon_value v, const char *what);
 /** `timeout` of @p mapping: {after: …}, or a name in use.timeouts. */
 struct demon_duration demon_dsl_timeout(struct demon_dsl *d, struct demon_value mapping);
 /** {after: …} */

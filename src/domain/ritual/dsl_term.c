@@ -6,8 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#define SHOWN  64 /* bytes of a foreign string in a message */
-#define MS_MAX ((int64_t)100 * 366 * 24 * 3600 * 1000)
+#define SHOWN 64 /* bytes of a foreign string in a message */
 
 bool demon_dsl_is_dynamic(const json_t *json)
 {
@@ -349,13 +348,32 @@ struct demon_duration demon_dsl_duration(struct demon_dsl *d, struct demon_value
 	return duration;
 }
 
-int64_t demon_dsl_ms(struct demon_dsl *d, struct demon_value v, const char *what)
+struct demon_duration demon_dsl_limit(struct demon_dsl *d, struct demon_value v, const char *what)
 {
 	struct demon_duration duration = demon_dsl_duration(d, v, what);
+	int64_t ms;
 
+	if (v.json && !duration.term.expr && !duration.ms && demon_duration_read(v.json, &ms))
+		demon_loader_problem(d->loader, v, "%s: expected a duration above 0", what);
+	return duration;
+}
+
+static int64_t constant(struct demon_dsl *d, struct demon_value v, struct demon_duration duration,
+			const char *what)
+{
 	if (duration.term.expr)
 		demon_loader_problem(d->loader, v, "not supported yet: an expression as %s", what);
-	return duration.ms < MS_MAX ? duration.ms : MS_MAX;
+	return duration.ms;
+}
+
+int64_t demon_dsl_ms(struct demon_dsl *d, struct demon_value v, const char *what)
+{
+	return constant(d, v, demon_dsl_duration(d, v, what), what);
+}
+
+int64_t demon_dsl_limit_ms(struct demon_dsl *d, struct demon_value v, const char *what)
+{
+	return constant(d, v, demon_dsl_limit(d, v, what), what);
 }
 
 struct demon_duration demon_dsl_after(struct demon_dsl *d, struct demon_value v)
@@ -368,7 +386,7 @@ struct demon_duration demon_dsl_after(struct demon_dsl *d, struct demon_value v)
 	demon_loader_keys(d->loader, v, DEMON_KEYS(known, demon_dsl_none));
 	if (!demon_loader_require(d->loader, v, "after", &after))
 		return (struct demon_duration){.ms = 0};
-	return demon_dsl_duration(d, after, "after");
+	return demon_dsl_limit(d, after, "after");
 }
 
 struct demon_duration demon_dsl_timeout(struct demon_dsl *d, struct demon_value mapping)

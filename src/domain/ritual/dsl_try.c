@@ -91,12 +91,13 @@ static void load_limit(struct demon_dsl *d, struct demon_value policy, struct de
 	if (!limit.json || !demon_loader_mapping(d->loader, limit, "limit"))
 		return;
 	demon_loader_keys(d->loader, limit, DEMON_KEYS(known, demon_dsl_none));
-	retry->duration_ms = demon_dsl_ms(d, demon_value_get(limit, "duration"), "duration");
+	retry->duration_ms = demon_dsl_limit_ms(d, demon_value_get(limit, "duration"), "duration");
 	attempt = demon_value_get(limit, "attempt");
 	if (!attempt.json || !demon_loader_mapping(d->loader, attempt, "attempt"))
 		return;
 	demon_loader_keys(d->loader, attempt, DEMON_KEYS(attempt_known, demon_dsl_none));
-	retry->attempt_limit_ms = demon_dsl_ms(d, demon_value_get(attempt, "duration"), "duration");
+	retry->attempt_limit_ms =
+	    demon_dsl_limit_ms(d, demon_value_get(attempt, "duration"), "duration");
 	count = demon_value_get(attempt, "count");
 	if (!count.json)
 		return;

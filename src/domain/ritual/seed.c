@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEMON_SEED_SHOWN 64 /* bytes of a foreign string in a message */
-
 const char *const demon_seed_none[] = {NULL};
 static const char *const top_known[] = {"id", "version", "name", "description", "states"};
 

@@ -34,6 +34,17 @@ static struct demon_duration load_duration(struct demon_seed *s, struct demon_va
 	return duration;
 }
 
+/* A limit of time: that of no time would be none. */
+static struct demon_duration load_timeout(struct demon_seed *s, struct demon_value state)
+{
+	struct demon_value v = demon_value_get(state, "timeout");
+	struct demon_duration duration = load_duration(s, v, "timeout");
+
+	if (v.json && duration.ms == 0 && demon_duration_read(v.json, &duration.ms))
+		demon_loader_problem(s->loader, v, "timeout: expected a duration above 0");
+	return duration;
+}
+
 /* scheduleTimer: {timer, delaySeconds | delay} */
 static void load_timer(struct demon_seed *s, struct demon_value function,
 		       struct demon_value arguments, struct demon_task *task)
@@ -48,16 +59,16 @@ static void load_timer(struct demon_seed *s, struct demon_value function,
 	demon_loader_keys(s->loader, arguments, KEYS(timer_known, demon_seed_none));
 	if (name.json && demon_loader_line(s->loader, name, "timer"))
 		task->timer = json_string_value(name.json);
-	if (seconds.json && !json_is_number(seconds.json))
+	if (seconds.json && (!json_is_number(seconds.json) ||
+			     !demon_duration_read(seconds.json, &task->duration.ms)))
 		demon_loader_problem(s->loader, seconds,
-				     "delaySeconds: expected a number, found %s",
-				     demon_value_describe(seconds));
+				     "delaySeconds: expected seconds from 0 to 100 years, found %s",
+				     json_is_number(seconds.json) ? "another number"
+								  : demon_value_describe(seconds));
 	if (!seconds.json == !delay.json)
 		demon_loader_problem(s->loader, arguments.json ? arguments : function,
 				     "scheduleTimer: expected one of delaySeconds, delay");
-	else if (seconds.json)
-		task->duration = load_duration(s, seconds, "delaySeconds");
-	else
+	else if (delay.json)
 		task->duration = load_duration(s, delay, "delay");
 	if (json_object_set_new(s->timers, task->timer, json_true()))
 		s->loader->failed = true;
@@ -159,7 +170,7 @@ static void load_task(struct demon_seed *s, struct demon_value state, size_t i,
 	demon_loader_keys(s->loader, state, KEYS(task_known, later));
 	load_action(s, state, task);
 	load_undo(s, state, task);
-	task->timeout = load_duration(s, demon_value_get(state, "timeout"), "timeout");
+	task->timeout = load_timeout(s, state);
 	task->next = demon_seed_way(s, state, i + 1 == s->count ? DEMON_NEXT_END : i + 1);
 }
 
@@ -182,6 +193,17 @@ static struct demon_value find_ways(struct demon_seed *s, struct demon_value sta
 	return list;
 }
 
+/* A way that has to be written. */
+static void check_way(struct demon_seed *s, struct demon_value v)
+{
+	const json_t *end = demon_value_get(v, "end").json;
+
+	if (demon_value_get(v, "transition").json || (end && !json_is_false(end)))
+		return;
+	s->flow_broken = true;
+	demon_loader_problem(s->loader, v, "expected 'transition' or 'end: true'");
+}
+
 /* One way out: what is asked for under @p key, and where it leads. */
 static bool load_way(struct demon_seed *s, struct demon_value item, const char *key,
 		     struct demon_case *c, struct demon_value *ret_asked)
@@ -193,10 +215,7 @@ static bool load_way(struct demon_seed *s, struct demon_value item, const char *
 	if (!demon_loader_mapping(s->loader, item, "item"))
 		return false;
 	demon_loader_keys(s->loader, item, KEYS(known, demon_seed_none));
-	if (!demon_value_get(item, "transition").json && !demon_value_get(item, "end").json) {
-		s->flow_broken = true;
-		demon_loader_problem(s->loader, item, "expected 'transition' or 'end'");
-	}
+	check_way(s, item);
 	c->next = demon_seed_way(s, item, DEMON_NEXT_END);
 	return demon_loader_require(s->loader, item, key, ret_asked) &&
 	       demon_loader_string(s->loader, *ret_asked, key);
@@ -222,7 +241,7 @@ static void load_event(struct demon_seed *s, struct demon_value state, struct de
 	}
 	task->cases = cases;
 	task->case_count = cases ? count : 0;
-	task->timeout = load_duration(s, demon_value_get(state, "timeout"), "timeout");
+	task->timeout = load_timeout(s, state);
 }
 
 /* dataConditions: [{condition, transition | end}], defaultCondition: {transition | end} */
@@ -258,8 +277,7 @@ static void load_switch(struct demon_seed *s, struct demon_value state, struct d
 		return;
 	}
 	demon_loader_keys(s->loader, other, KEYS(default_known, demon_seed_none));
-	if (json_object_size(other.json) == 0)
-		demon_loader_problem(s->loader, other, "expected 'transition' or 'end'");
+	check_way(s, other);
 	task->next = demon_seed_way(s, other, DEMON_NEXT_END);
 }
 
@@ -297,20 +315,47 @@ void demon_seed_state(struct demon_seed *s, size_t i, struct demon_task *task)
 	}
 }
 
+/* The names of timers, as far as there are few of them. */
+static void report_timer(struct demon_seed *s, struct demon_value v, const char *name)
+{
+	const char *names[64];
+	struct demon_keys keys = {names, 0, demon_seed_none};
+	const char *key;
+	json_t *item;
+
+	json_object_foreach(s->timers, key, item)
+	{
+		if (keys.count < demon_count(names))
+			names[keys.count++] = key;
+	}
+	demon_loader_unknown(s->loader, v, false, "eventRef: no scheduleTimer sets", name, &keys);
+}
+
+static void check_events(struct demon_seed *s, const struct demon_task *task, struct demon_value on)
+{
+	json_auto_t *seen = json_object();
+
+	for (size_t i = 0; i < task->case_count; i++) {
+		const char *name = task->cases[i].name;
+		struct demon_value v;
+
+		if (!*name)
+			continue;
+		v = demon_value_get(demon_value_at(on, i), "eventRef");
+		if (!json_object_get(s->timers, name))
+			report_timer(s, v, name);
+		else if (json_object_get(seen, name))
+			demon_loader_problem(s->loader, v, "eventRef: '%.*s' is there already",
+					     demon_output_clip(name, DEMON_SEED_SHOWN), name);
+		if (json_object_set_new(seen, name, json_true()))
+			s->loader->failed = true;
+	}
+}
+
 void demon_seed_timers(struct demon_seed *s)
 {
-	for (size_t i = 0; i < s->count; i++) {
-		const struct demon_task *task = &s->tasks[i];
-		struct demon_value on = demon_value_get(demon_value_at(s->states, i), "on");
-
-		for (size_t k = 0; task->kind == DEMON_TASK_LISTEN && k < task->case_count; k++) {
-			const char *name = task->cases[k].name;
-
-			if (*name && !json_object_get(s->timers, name))
-				demon_loader_problem(
-				    s->loader, demon_value_get(demon_value_at(on, k), "eventRef"),
-				    "eventRef: no scheduleTimer sets '%.*s'",
-				    demon_output_clip(name, DEMON_SEED_SHOWN), name);
-		}
-	}
+	for (size_t i = 0; i < s->count; i++)
+		if (s->tasks[i].kind == DEMON_TASK_LISTEN)
+			check_events(s, &s->tasks[i],
+				     demon_value_get(demon_value_at(s->states, i), "on"));
 }
