@@ -305,6 +305,76 @@ static void what_an_operator_lets_run_again_has_its_time_again(void **state)
 	assert_ran(f, "3\n");
 }
 
+static void runs_of_two_tenants_with_one_id_are_strangers(void **state)
+{
+	const struct demon_run_request request = {.by = "op"};
+	struct play *f = *state;
+	struct demon_run_watch watch = {.expr = f->expr};
+	struct demon_run_options options = {.run_id = "r-1", .tenant_id = "other"};
+	struct demon_run_outcome outcome = {0};
+	struct demon_run_id other;
+	struct demon_err err;
+	bool changed;
+
+	play(f, DSL("{'w':{'wait':'PT1S'}}," SET("a", "'${ $workflow.id }'")));
+	assert_ok(demon_run_start(f->store, f->definition, &options, &other, &err), &err);
+	assert_ok(demon_run_execute_watched(f->store, &other, &watch, &outcome, &err), &err);
+	assert_string_equal(outcome.status, "Waiting");
+	fake_env_advance(&f->clock, 1000);
+	assert_int_equal(play_due(f, NULL), 2);
+	assert_ok(demon_run_cancel(f->store, &other, &request, &changed, &err), &err);
+	assert_true(changed);
+	assert_int_equal(play_due(f, NULL), 1);
+	play_on(f);
+	assert_output(f, "{\"v\":\"r-1\"}");
+	assert_ok(demon_run_execute_watched(f->store, &other, &watch, &outcome, &err), &err);
+	assert_string_equal(outcome.status, "Canceled");
+	assert_contains(outcome.terminal, "\"tenantId\":\"other\"");
+	free(outcome.terminal);
+}
+
+static void a_run_that_was_canceled_in_its_pause_does_nothing_more(void **state)
+{
+	const struct demon_run_request request = {.by = "op"};
+	struct play *f = *state;
+	struct demon_err err;
+	demon_time next;
+	bool changed;
+
+	play(f, DSL("{'t':{'try':[" RAISE("bad", "500") "],'catch':{'retry':{'delay':'PT1S'}}}}"));
+	assert_string_equal(f->outcome.status, "Waiting");
+	assert_ok(demon_run_cancel(f->store, &f->run, &request, &changed, &err), &err);
+	fake_env_advance(&f->clock, 1000);
+	assert_int_equal(play_due(f, &next), 0);
+	assert_int_equal(next, 0);
+	play_on(f);
+	assert_string_equal(f->outcome.status, "Canceled");
+	assert_types(&f->events, "started opened step.started step.started step.failed "
+				 "step.caught timer.scheduled canceled");
+}
+
+/* A clock that goes back never makes a later event earlier, and a wait is as late as it. */
+static void a_clock_that_jumps_loses_no_order(void **state)
+{
+	struct play *f = *state;
+	demon_time last = 0;
+
+	play(f, DSL("{'w':{'wait':'PT10S'}}," SET("a", "1") ",{'x':{'wait':'PT10S'}}"));
+	fake_env_advance(&f->clock, 86400 * 1000);
+	play_on(f);
+	assert_string_equal(f->outcome.status, "Waiting");
+	fake_env_advance(&f->clock, -86400 * 1000);
+	play_on(f);
+	assert_string_equal(f->outcome.status, "Waiting");
+	fake_env_advance(&f->clock, 86400 * 1000 + 10000);
+	play_on(f);
+	assert_string_equal(f->outcome.status, "Completed");
+	for (size_t i = 0; i < f->events.count; i++) {
+		assert_true(f->events.items[i].ts >= last);
+		last = f->events.items[i].ts;
+	}
+}
+
 int main(void)
 {
 #define EDGE_TEST(test) cmocka_unit_test_setup_teardown(test, play_set_up, play_tear_down)
@@ -328,6 +398,9 @@ int main(void)
 	    EDGE_TEST(a_century_is_waited_for),
 	    EDGE_TEST(no_wait_is_no_wait),
 	    EDGE_TEST(a_caught_error_may_shadow_what_is_known),
+	    EDGE_TEST(runs_of_two_tenants_with_one_id_are_strangers),
+	    EDGE_TEST(a_run_that_was_canceled_in_its_pause_does_nothing_more),
+	    EDGE_TEST(a_clock_that_jumps_loses_no_order),
 	    EDGE_TEST(what_was_in_flight_when_its_time_was_up_is_for_an_operator),
 	    EDGE_TEST(what_may_be_repeated_is_not_begun_when_its_time_is_up),
 	    EDGE_TEST(what_an_operator_lets_run_again_has_its_time_again),
