@@ -320,7 +320,6 @@ static enum demon_rc write_raw(struct demon_write *w, void *ctx, struct demon_er
  * contract, so it is kept from those that are held to theirs. */
 static enum demon_rc raw(struct fixture *f, const char *digest, const char *members)
 {
-	char *sink = demon_strdup(getenv("DEMON_EVENT_SINK")); /* NOLINT(concurrency-mt-unsafe) */
 	enum demon_rc rc;
 	DEMON_BUF(payload, 0);
 
@@ -328,11 +327,9 @@ static enum demon_rc raw(struct fixture *f, const char *digest, const char *memb
 		      digest ? "\"definitionDigest\":\"" : "", digest ? digest : "",
 		      digest ? "\"," : "", members);
 	demon_buf_str(&payload, "\"ts\":\"1970-01-01T00:00:01.000Z\",\"version\":\"9\"}");
-	(void)unsetenv("DEMON_EVENT_SINK"); /* NOLINT(concurrency-mt-unsafe) */
+	test_sink_close();
 	rc = demon_store_write(f->store, write_raw, payload.data, &f->err);
-	if (sink)
-		(void)setenv("DEMON_EVENT_SINK", sink, 1); /* NOLINT(concurrency-mt-unsafe) */
-	free(sink);
+	test_sink_open();
 	return rc;
 }
 

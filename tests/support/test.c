@@ -128,3 +128,22 @@ void test_write(const char *path, const void *bytes, size_t len)
 	if (!f || fwrite(bytes, 1, len, f) != len || fclose(f) != 0)
 		fail_msg("cannot write %s: %s", path, strerror(errno));
 }
+
+static char *sink;
+
+void test_sink_close(void)
+{
+	const char *path = getenv("DEMON_EVENT_SINK"); /* NOLINT(concurrency-mt-unsafe) */
+
+	free(sink);
+	sink = path ? strdup(path) : NULL;
+	(void)unsetenv("DEMON_EVENT_SINK"); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+void test_sink_open(void)
+{
+	if (sink)
+		(void)setenv("DEMON_EVENT_SINK", sink, 1); /* NOLINT(concurrency-mt-unsafe) */
+	free(sink);
+	sink = NULL;
+}

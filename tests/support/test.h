@@ -72,6 +72,11 @@ void test_dir_remove(char *path);
 /** "DIR/NAME" in one of 64 static buffers, for file names in tests. */
 const char *test_path(const char *dir, const char *name);
 
+/** From now on, or not any more, events are kept from those that are held to their contracts: for
+ * tests that write what holds to none. One thread. */
+void test_sink_close(void);
+void test_sink_open(void);
+
 /** Reads or writes a whole file; fails the test when that does not work. The text is new. */
 char *test_read(const char *path, size_t *ret_len);
 void test_write(const char *path, const void *bytes, size_t len);
