@@ -109,7 +109,7 @@ class Hostile(Case):
                          {"type": "t", "status": 418, "title": "t", "instance": "/do/0/a"})
 
     def test_names_are_only_names(self):
-        names = ["it's \"q\" \n é \U0001f4a5", "a/b~c", ":timer:", "..", "$input", "-rf", "%s%n", "\u200f"]
+        names = ["it's \"q\" é \U0001f4a5", "a/b~c", ":timer:", "..", "$input", "-rf", "%s%n", "\u200f"]
         tasks = [{name: {"wait": {"milliseconds": 1}}} for name in names]
         run = self.play(*tasks, set_v("last", 1)).json
         steps = self.ctl("runs", "show", run["runId"], "--json").json["steps"]
