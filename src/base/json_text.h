@@ -1,7 +1,7 @@
 /*
  * What the JSON parser, the writer and the checker share: bytes of strings, the order of keys,
- * numbers and places. For src/base/json*.c only; places also for whoever
- * else walks a tree.
+ * numbers and places. For src/base/json*.c only; places and characters also for
+ * whoever else walks a tree or a text.
  */
 #ifndef DEMON_JSON_TEXT_H
 #define DEMON_JSON_TEXT_H

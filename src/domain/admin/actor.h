@@ -33,6 +33,14 @@ enum demon_role {
 	DEMON_ROLE_APPROVER,
 	DEMON_ROLE_ADMIN,
 };
+#define DEMON_ROLE_COUNT 5
+
+/** "none", "viewer", "operator", "approver" or "admin", in static storage. */
+const char *demon_role_name(enum demon_role role);
+
+/** DEMON_INVALID: it is none of these, or "none". */
+enum demon_rc demon_role_find(const char *name, enum demon_role *ret_role, struct demon_err *err)
+    demon_must_check;
 
 /** Borrowed strings. */
 struct demon_actor {
@@ -43,10 +51,19 @@ struct demon_actor {
 };
 
 /** Longest subject, in bytes: one line of printable UTF-8 without white space at its ends. */
-#define DEMON_SUBJECT_MAX 254
+#define DEMON_ACTOR_MAX 254
 
 /** DEMON_INVALID: @p subject cannot be a name; the message says why. */
 enum demon_rc demon_subject_check(const char *subject, struct demon_err *err) demon_must_check;
+
+/** The same for something else that is named in one line: "@p what 'x' is not valid: ...". */
+enum demon_rc demon_line_check(const char *what, const char *text, struct demon_err *err)
+    demon_must_check;
+
+/** The subject, and that "system" (in any case of its letters) is the node itself and nobody else.
+ * DEMON_INVALID. */
+enum demon_rc demon_actor_check(const struct demon_actor *actor, struct demon_err *err)
+    demon_must_check;
 
 /** The system, as an actor. */
 extern const struct demon_actor demon_actor_system;

@@ -34,11 +34,14 @@ const char *demon_register_kind_name(enum demon_register_kind kind);
 struct demon_register_write {
 	enum demon_register_kind kind;
 	const char *tenant;  /* DEMON_TENANT_ALL, or a tenant id */
-	const char *name;    /* 1 to 254 bytes */
+	const char *name;    /* 1 to 254 bytes, as a subject (actor.h) */
 	const json_t *value; /* an object; NULL: taken away */
 	const struct demon_actor *actor;
-	const char *reason; /* NULL: none was given */
+	const char *reason; /* at most 4 KiB; NULL: none was given */
 };
+
+/** Longest reason, in bytes. */
+#define DEMON_REASON_MAX 4096
 
 /** A write that was made. Borrowed during the callback; NULL: absent. */
 struct demon_register_row {
@@ -71,6 +74,11 @@ enum demon_rc demon_register_set(struct demon_store *store,
 enum demon_rc demon_register_put(struct demon_write *w, const struct demon_register_write *write,
 				 demon_time now, bool *ret_new, struct demon_err *err)
     demon_must_check;
+
+/*
+ * Reading: @p db is that of a loan or of a job. @p fn may read registers through the other
+ * functions here, not through the one that calls it.
+ */
 
 /** Calls @p fn with the write that holds, unless it took the value away. DEMON_NOTFOUND: nothing
  * holds. */
