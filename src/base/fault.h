@@ -33,7 +33,8 @@
 	X(STEP_STARTED, "step.started")     /* a step's start is durable, it has not run */   \
 	X(STEP_RAN, "step.ran")             /* the step has run, its result is not durable */ \
 	X(STEP_COMPLETED, "step.completed") /* its result is durable */                       \
-	X(RUN_ENDED, "run.ended")           /* the terminal event is durable */
+	X(RUN_ENDED, "run.ended")           /* the terminal event is durable */               \
+	X(STEP_RETURNED, "step.returned")   /* a call's answer is durable, its step goes on */
 
 #define DEMON_FAULT_ENUM(name, text) DEMON_FAULT_##name,
 enum demon_fault { DEMON_FAULT_LIST(DEMON_FAULT_ENUM) DEMON_FAULT_COUNT };

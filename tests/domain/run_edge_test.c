@@ -229,8 +229,8 @@ static void a_caught_error_may_shadow_what_is_known(void **state)
 	"{'" name "':{'call':'exec','with':{'command':['sh','-c','echo $DEMON_ATTEMPT >> " \
 	"$DEMON_PARAM_DIR/ran'],'idempotent':" idempotent "}" more "}}"
 
-/* Plays up to where the process of a call ends with it in flight. */
-static void play_cut_off(struct play *f, const char *text)
+/* Plays up to where the process of a call ends. */
+static void play_up_to(struct play *f, enum demon_fault point, const char *text)
 {
 	struct demon_run_options options = {.run_id = "r-1"};
 	json_t *input = json_pack("{s:s}", "dir", f->dir);
@@ -240,9 +240,15 @@ static void play_cut_off(struct play *f, const char *text)
 	f->definition = run_definition(text);
 	assert_ok(demon_run_start(f->store, f->definition, &options, &f->run, &err), &err);
 	json_decref(input);
-	demon_fault_arm(DEMON_FAULT_STEP_STARTED, 1, false);
+	demon_fault_arm(point, 1, false);
 	assert_rc(play_try(f, &err), DEMON_IO, &err);
 	assert_int_equal(demon_fault_disarm(), 1);
+}
+
+/* The same, with the call in flight. */
+static void play_cut_off(struct play *f, const char *text)
+{
+	play_up_to(f, DEMON_FAULT_STEP_STARTED, text);
 }
 
 static void assert_ran(const struct play *f, const char *want)
@@ -303,6 +309,31 @@ static void what_an_operator_lets_run_again_has_its_time_again(void **state)
 	play_on(f);
 	assert_output(f, "0");
 	assert_ran(f, "3\n");
+}
+
+static void what_has_returned_needs_no_operator_to_be_gone_on_with(void **state)
+{
+	struct play *f = *state;
+
+	play_up_to(f, DEMON_FAULT_STEP_RETURNED,
+		   DSL(CALL("c", "false",
+			    ",'timeout':{'after':'PT5S'},'output':{'as':'[.exitCode]'},'export':"
+			    "{'as':'{code: .}'}") ",{'d':{'set':{'v':'${ $context }'}}}"));
+	fake_env_advance(&f->clock, 10000);
+	play_on(f);
+	assert_output(f, "{\"v\":{\"code\":[0]}}");
+	assert_ran(f, "1\n");
+}
+
+static void what_has_returned_can_still_fail(void **state)
+{
+	struct play *f = *state;
+
+	play_up_to(f, DEMON_FAULT_STEP_RETURNED,
+		   DSL(CALL("c", "false", ",'output':{'as':'error(\\\"no\\\")'}")));
+	play_on(f);
+	assert_failed(f, "/errors/expression");
+	assert_ran(f, "1\n");
 }
 
 static void runs_of_two_tenants_with_one_id_are_strangers(void **state)
@@ -404,6 +435,8 @@ int main(void)
 	    EDGE_TEST(what_was_in_flight_when_its_time_was_up_is_for_an_operator),
 	    EDGE_TEST(what_may_be_repeated_is_not_begun_when_its_time_is_up),
 	    EDGE_TEST(what_an_operator_lets_run_again_has_its_time_again),
+	    EDGE_TEST(what_has_returned_needs_no_operator_to_be_gone_on_with),
+	    EDGE_TEST(what_has_returned_can_still_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,7 +280,30 @@ static bool is_computed(const struct demon_machine *m)
 	       task->input_from.expr || task->with.expr || task->timeout.term.expr;
 }
 
-/* A call has ended well. Its result is durable before anything that could fail or take long. */
+/* What came out of a call is durable before anything is made of it that could fail or take long. */
+static enum demon_rc returned(struct demon_exec *x, const json_t *envelope, struct demon_err *err)
+{
+	const struct demon_leaf *leaf = &x->machine->leaf;
+	const struct demon_task *task = leaf->task;
+	json_auto_t *payload = NULL;
+	enum demon_rc rc;
+
+	if (leaf->answer || (!task->output_as.expr && !task->export_as.expr))
+		return DEMON_OK;
+	payload = demon_exec_step(x, "step.returned:v1", task, leaf->step_id);
+	if (!payload || !demon_run_event_set(payload, "attempt", json_integer(leaf->attempt)) ||
+	    !demon_run_event_set(payload, "output", json_incref(demon_json_iterable(envelope))))
+		return no_memory(err);
+	if ((rc = demon_run_journal_add(&x->journal, "step.returned:v1", demon_take(payload), err)))
+		return rc;
+	if ((rc = demon_exec_flush(x, err)))
+		return rc;
+	if (DEMON_FAULT(STEP_RETURNED))
+		return demon_err_set(err, DEMON_IO, "fault after a step has returned");
+	return DEMON_OK;
+}
+
+/* A call has ended well. */
 static enum demon_rc call_completed(struct demon_exec *x, const json_t *envelope,
 				    struct demon_run_error *error, struct demon_err *err)
 {
@@ -289,7 +312,8 @@ static enum demon_rc call_completed(struct demon_exec *x, const json_t *envelope
 	json_auto_t *raw = NULL;
 	enum demon_rc rc;
 
-	if ((rc = demon_run_returned(task, data, x->machine->leaf.data, &raw, err)) ||
+	if ((rc = returned(x, envelope, err)) ||
+	    (rc = demon_run_returned(task, data, x->machine->leaf.data, &raw, err)) ||
 	    (rc = complete(x, envelope, raw ? raw : data, NULL, error, err)))
 		return rc;
 	x->completed = true;
@@ -301,12 +325,13 @@ static enum demon_rc call_completed(struct demon_exec *x, const json_t *envelope
 
 static enum demon_rc perform(struct demon_exec *x, struct demon_err *err)
 {
-	json_auto_t *envelope = NULL;
+	json_auto_t *envelope = json_incref(x->machine->leaf.answer);
 	const json_t *result;
 	DEMON_RUN_ERROR(error);
-	enum demon_rc rc;
+	enum demon_rc rc = DEMON_OK;
 
-	rc = make_call(x, &envelope, &error, err);
+	if (!envelope)
+		rc = make_call(x, &envelope, &error, err);
 	if (rc && rc != DEMON_FAILED)
 		return rc;
 	result = json_object_get(envelope, "result");
@@ -412,7 +437,7 @@ bool demon_exec_is_unknown(const struct demon_exec *x)
 	const struct demon_leaf *leaf = &x->machine->leaf;
 
 	return x->machine->control == DEMON_AT_LEAF && leaf->task->kind == DEMON_TASK_CALL &&
-	       !x->ours && !leaf->idempotent && !x->state->retry;
+	       !leaf->answer && !x->ours && !leaf->idempotent && !x->state->retry;
 }
 
 static enum demon_rc time_out(struct demon_exec *x, struct demon_err *err)
@@ -432,7 +457,7 @@ enum demon_rc demon_exec_leaf(struct demon_exec *x, bool *ret_wait, struct demon
 	*ret_wait = false;
 	if (leaf->task->kind != DEMON_TASK_CALL)
 		return look(x, ret_wait, err);
-	if (x->ours)
+	if (x->ours || leaf->answer)
 		return perform(x, err);
 	if (demon_exec_is_unknown(x))
 		return suspend(x, err);

@@ -36,6 +36,7 @@ static void leaf_done(struct demon_leaf *leaf)
 	drop(&leaf->with);
 	drop(&leaf->secrets);
 	drop(&leaf->data);
+	drop(&leaf->answer);
 }
 
 void demon_machine_done(struct demon_machine *m)
@@ -425,6 +426,19 @@ static enum demon_rc leaf_completed(struct demon_machine *m, const json_t *paylo
 	return DEMON_OK;
 }
 
+/* A call has its answer, and its step goes on. */
+static enum demon_rc step_returned(struct demon_machine *m, const char *type, const json_t *payload,
+				   struct demon_err *err)
+{
+	int64_t id = json_integer_value(json_object_get(payload, "stepId"));
+
+	if (m->control != DEMON_AT_LEAF || id != m->leaf.step_id ||
+	    m->leaf.task->kind != DEMON_TASK_CALL)
+		return unfit(type, "its step is not under way", err);
+	put(&m->leaf.answer, json_object_get(payload, "output"));
+	return DEMON_OK;
+}
+
 static void pop(struct demon_machine *m)
 {
 	frame_done(&m->frames[--m->depth]);
@@ -543,10 +557,11 @@ static const struct {
 } moves[] = {
     {"step.evaluated:v1", step_evaluated}, {"step.started:v1", step_started},
     {"step.completed:v1", step_completed}, {"step.skipped:v1", step_skipped},
-    {"step.failed:v1", step_failed},       {"step.caught:v1", step_caught},
-    {"step.items:v1", step_items},         {"timer.fired:v1", timer_fired},
-    {"ritual.completed:v1", ended},        {"ritual.failed:v1", ended},
-    {"ritual.canceled:v1", ended},         {"ritual.restored:v1", restored},
+    {"step.returned:v1", step_returned},   {"step.failed:v1", step_failed},
+    {"step.caught:v1", step_caught},       {"step.items:v1", step_items},
+    {"timer.fired:v1", timer_fired},       {"ritual.completed:v1", ended},
+    {"ritual.failed:v1", ended},           {"ritual.canceled:v1", ended},
+    {"ritual.restored:v1", restored},
 };
 
 bool demon_machine_knows(const char *type)

@@ -26,7 +26,7 @@
 enum demon_control {
 	DEMON_AT_START, /* the workflow's own step has not started */
 	DEMON_AT_TASK,  /* the top frame's task is next, with `value` as what comes in */
-	DEMON_AT_LEAF,  /* the leaf has started and not ended */
+	DEMON_AT_LEAF,  /* the leaf has started and not ended; it may have its answer */
 	DEMON_AT_LIST_END,
 	DEMON_AT_PAUSE,
 	DEMON_AT_END,
@@ -63,6 +63,7 @@ struct demon_leaf {
 	json_t *with;    /* CALL: arguments as journalled; NULL: those of the definition */
 	json_t *secrets; /* CALL: where secrets go; or NULL */
 	json_t *data;    /* the task's input */
+	json_t *answer;  /* CALL: its envelope, once it has returned and the step has not ended */
 	demon_time wake; /* WAIT, LISTEN: until then; 0: no end of itself */
 	demon_time began;
 	demon_time deadline;
