@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define POLL_MS     1000
-#define FULL_MS     100 /* between looks while every thread has work */
+#define BUSY_MS     100 /* between looks while threads have work */
 #define IDLE_S      10  /* after which a thread without work ends */
 #define RETRY_US    ((demon_ticks)60 * 1000 * 1000)
 #define SHUNNED_MAX 1024
@@ -264,7 +264,7 @@ static void hand_over(struct demon_workers *w, const struct demon_run_due *due)
 /* Waits until a thread is free, a moment at most. False: some are. */
 static bool wait_for_slack(struct demon_workers *w)
 {
-	struct timespec until = in_ms(FULL_MS);
+	struct timespec until = in_ms(BUSY_MS);
 	bool full;
 
 	(void)pthread_mutex_lock(&w->lock);
@@ -275,16 +275,28 @@ static bool wait_for_slack(struct demon_workers *w)
 	return full;
 }
 
+/* A run that is with a thread may begin to wait, and nobody says so. */
+static int64_t look_again_ms(struct demon_workers *w)
+{
+	int64_t ms;
+
+	(void)pthread_mutex_lock(&w->lock);
+	ms = w->used ? BUSY_MS : POLL_MS;
+	(void)pthread_mutex_unlock(&w->lock);
+	return ms;
+}
+
 /* Waits for a run to be started or to be due; a timeout is as good. */
 static enum demon_rc wait_for_runs(struct demon_workers *w, demon_time next, struct demon_err *err)
 {
 	const struct demon_env *env = demon_env_real();
-	int64_t left = next ? next - env->now(env->ctx) : POLL_MS;
+	int64_t most = look_again_ms(w);
+	int64_t left = next ? next - env->now(env->ctx) : most;
 	const struct demon_event *ev;
 	enum demon_rc rc;
 
 	left = left < 0 ? 0 : left;
-	rc = demon_reader_next(w->reader, left < POLL_MS ? left : POLL_MS, &ev, err);
+	rc = demon_reader_next(w->reader, left < most ? left : most, &ev, err);
 	while (rc == DEMON_OK)
 		rc = demon_reader_next(w->reader, 0, &ev, err);
 	return rc == DEMON_NOTFOUND ? DEMON_OK : rc;

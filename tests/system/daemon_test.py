@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import unittest
+from datetime import datetime
 import urllib.parse
 
 from support import DEMONCTL, DEMOND, ECHO, Case, Daemon, wait_until
@@ -306,6 +307,26 @@ class Runs(Case):
         self.assertEqual(self.status("slow"), "Running")
         self.write("go", "")
         self.wait_for("slow", "Completed")
+
+    def test_a_short_wait_that_begins_in_the_daemon_is_short(self):
+        Daemon(self)
+        waits = {"for": {"in": "[range(10)]"}, "do": [{"nap": {"wait": {"milliseconds": 10}}}]}
+        path = self.write("naps.yaml", json.dumps({
+            "document": {"dsl": "1.0.3", "namespace": "default", "name": "naps", "version": "1"},
+            "do": [{"naps": waits}],
+        }))
+        self.ctl("run", path, "--detach", "--run-id", "r1")
+        self.wait_for("r1", "Completed")
+        late = [
+            event["payload"] for event in self.ctl("runs", "events", "r1", "--json").lines
+            if event["type"] == "timer.fired:v1"
+        ]
+        self.assertEqual(len(late), 10)
+        seconds = sum(
+            (datetime.fromisoformat(fired["ts"][:-1]) - datetime.fromisoformat(fired["scheduledFor"][:-1]))
+            .total_seconds() for fired in late
+        )
+        self.assertLess(seconds, 5)
 
     def test_a_run_in_the_foreground_stays_with_its_process(self):
         Daemon(self)
