@@ -52,6 +52,8 @@ static void make_set(struct making *m, unsigned name)
 
 static void make_exec(struct making *m, unsigned name, bool fails)
 {
+	const char *idempotent;
+
 	if (m->wild && !fails && pick(m, 4)) {
 		demon_buf_fmt(
 		    &m->text,
@@ -61,12 +63,13 @@ static void make_exec(struct making *m, unsigned name, bool fails)
 		demon_buf_str(&m->text, "}}");
 		return;
 	}
+	idempotent = pick(m, 2) ? "true" : "false";
 	demon_buf_fmt(&m->text,
 		      "{\"t%u\":{\"call\":\"exec\",\"with\":{\"command\":[\"sh\",\"-c\",\"echo "
-		      "$DEMON_IDEMPOTENCY_KEY $DEMON_ATTEMPT >> %s/ran%s\"],\"idempotent\":%s},"
+		      "$DEMON_IDEMPOTENCY_KEY $DEMON_ATTEMPT %s >> %s/ran%s\"],\"idempotent\":%s},"
 		      "\"output\":{\"as\":\"${ $input + {trail: (($input.trail // []) + "
 		      "[\\\"t%u\\\"])} }\"}}}",
-		      name, m->dir, fails ? "; exit 3" : "", pick(m, 2) ? "true" : "false", name);
+		      name, idempotent, m->dir, fails ? "; exit 3" : "", idempotent, name);
 }
 
 static void make_for(struct making *m, unsigned name, unsigned depth)
