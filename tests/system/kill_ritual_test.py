@@ -20,8 +20,9 @@ FIRST = int(os.environ.get("DEMON_SEED") or 1)
 COUNT = int(os.environ.get("DEMON_CRASH_SEEDS") or 3)
 ALL = "DEMON_CRASH_ALL" in os.environ
 POINTS = """lock.taken txn.begun append.event append.applied job.done commit.before commit.after
-    run.started step.started step.ran step.completed run.ended""".split()
+    run.started step.started step.ran step.returned step.completed run.ended""".split()
 # where a step is in flight, more often than elsewhere
+ENDS = ("step.returned:v1", "step.completed:v1", "step.failed:v1")
 DAEMON_POINTS = POINTS[1:-1] + ["step.started", "step.ran"] * 3
 TERMINAL = ("ritual.completed:v1", "ritual.failed:v1")
 
@@ -41,7 +42,7 @@ class Story:
             if kind == "step.started:v1" and "idempotencyKey" in payload:
                 key = keys[payload["stepId"]] = payload["idempotencyKey"]
                 self.began.setdefault(key, []).append(payload)
-            elif kind in ("step.completed:v1", "step.failed:v1") and payload["stepId"] in keys:
+            elif kind in ENDS and payload["stepId"] in keys:
                 self.finished.add(keys[payload["stepId"]])
             elif kind in TERMINAL:
                 self.terminal = {k: payload[k] for k in ("event", "outputs", "error") if k in payload}
