@@ -55,8 +55,8 @@ struct demon_run_options {
 /**
  * Starts a run: its first group (ritual.started:v1 and ritual.opened:v1) is on disk when this
  * returns. DEMON_EXISTS: this node has a run of that id in the tenant. DEMON_INVALID: an id.
- * DEMON_TOOBIG: definition or input does not fit into an event. DEMON_DENIED: the tenant or the node
- * is frozen (domain/admin/freeze.h).
+ * DEMON_TOOBIG: definition or input does not fit into an event. DEMON_DENIED: the tenant or the
+ * node is frozen (domain/admin/freeze.h).
  */
 enum demon_rc demon_run_start(struct demon_store *store, const struct demon_definition *definition,
 			      const struct demon_run_options *options, struct demon_run_id *ret_run,
