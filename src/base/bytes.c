@@ -43,6 +43,17 @@ bool demon_unhex(const char *text, void *bytes, size_t n)
 	return true;
 }
 
+bool demon_equal(const void *a, const void *b, size_t n)
+{
+	const volatile unsigned char *x = a;
+	const volatile unsigned char *y = b;
+	unsigned char differ = 0;
+
+	for (size_t i = 0; i < n; i++)
+		differ = (unsigned char)(differ | (x[i] ^ y[i]));
+	return !differ;
+}
+
 uint64_t demon_get_be64(const void *bytes)
 {
 	const unsigned char *in = bytes;

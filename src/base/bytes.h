@@ -17,6 +17,9 @@ void demon_hex(const void *bytes, size_t n, char *out);
 /** Reads exactly 2 * n lower-case digits and the end of the string. False: something else. */
 bool demon_unhex(const char *text, void *bytes, size_t n) demon_must_check;
 
+/** Whether two byte strings are equal, in a time that does not depend on where they differ. */
+bool demon_equal(const void *a, const void *b, size_t n);
+
 /** Big-endian integers at @p bytes. */
 uint64_t demon_get_be64(const void *bytes);
 uint32_t demon_get_be32(const void *bytes);

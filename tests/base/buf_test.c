@@ -98,6 +98,10 @@ static void hex_reads_back_and_refuses_anything_else(void **state)
 	assert_false(demon_unhex("00ABff", bytes, 3));
 	assert_false(demon_unhex("00abf", bytes, 3));
 	assert_false(demon_unhex("00abff0", bytes, 3));
+	assert_true(demon_equal("abc", "abd", 2));
+	assert_false(demon_equal("abc", "abd", 3));
+	assert_false(demon_equal("bbc", "abc", 3));
+	assert_true(demon_equal("a", "b", 0));
 }
 
 static void times_are_written_and_read(void **state)

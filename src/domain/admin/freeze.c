@@ -1,7 +1,9 @@
 #include "freeze.h"
 
 #include "base/bytes.h"
+#include "domain/capsule/output.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NAME  "freeze"
@@ -10,16 +12,9 @@
 /* As much of @p text as fits, whole characters. */
 static void clip(char *out, size_t cap, const char *text)
 {
-	size_t len = text ? strlen(text) : 0;
+	const char *from = text ? text : "";
 
-	if (len >= cap) {
-		len = cap - 1;
-		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
-			len--;
-	}
-	if (len)
-		memcpy(out, text, len);
-	out[len] = '\0';
+	(void)snprintf(out, cap, "%.*s", demon_output_clip(from, cap - 1), from);
 }
 
 static enum demon_rc take(void *ctx, const struct demon_register_row *row, struct demon_err *err)
