@@ -18,7 +18,7 @@ const struct demon_opt demon_global_options[] = {
     {.name = "json", .help = "compact JSON, one document a line, nothing else on stdout"},
     {.name = "tenant", .value = "T", .help = "the tenant (DEMON_TENANT; default 'default')"},
     {.name = "api-url", .value = "URL", .help = "act on a remote node (not in this version)"},
-    {.name = "token", .value = "T", .help = "token for the remote node (not in this version)"},
+    {.name = "token", .value = "T", .help = "act as its bearer (DEMON_TOKEN)"},
     {.name = "nats-url",
      .value = "URL[,URL...]",
      .help = "NATS servers to mirror to (NATS_URL; not used by this version)"},
@@ -91,10 +91,10 @@ static enum demon_rc refuse_remote(const struct demon_args *args, struct demon_e
 {
 	const char *url = demon_settings_env("DEMON_API_URL");
 
-	if (demon_args_has(args, "api-url") || demon_args_has(args, "token"))
-		return demon_err_set(err, DEMON_USAGE,
-				     "option '--%s': this version works on a database file only",
-				     demon_args_has(args, "api-url") ? "api-url" : "token");
+	if (demon_args_has(args, "api-url"))
+		return demon_err_set(
+		    err, DEMON_USAGE,
+		    "option '--api-url': this version works on a database file only");
 	if (url)
 		return demon_err_set(err, DEMON_USAGE,
 				     "DEMON_API_URL is '%s': this version works on a database file "
@@ -197,6 +197,7 @@ enum demon_rc demon_settings_read(const struct demon_args *args,
 	s.quiet = demon_args_has(args, "quiet");
 	s.verbose = demon_args_has(args, "verbose");
 	s.tenant = choose(args, "tenant", "--tenant", "DEMON_TENANT", "default");
+	s.token = choose(args, "token", "--token", "DEMON_TOKEN", NULL);
 	s.nats_url = choose(args, "nats-url", "--nats-url", "NATS_URL", NULL);
 	s.nats_creds = choose(args, "nats-creds", "--nats-creds", "NATS_CREDS", NULL);
 	s.color = (struct demon_setting){"yes", "terminal"};

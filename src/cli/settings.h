@@ -20,6 +20,7 @@ struct demon_settings {
 	struct demon_setting db;   /* path of the database; NULL when no home is known */
 	struct demon_setting home; /* folder of side data */
 	struct demon_setting tenant;
+	struct demon_setting token; /* who acts; never printed */
 	struct demon_setting nats_url;
 	struct demon_setting nats_creds;
 	struct demon_setting
@@ -41,7 +42,7 @@ extern const struct demon_opt demon_global_options[];
 /**
  * Fills *ret_settings from what was given and the environment; end with demon_settings_done.
  * DEMON_USAGE: a tenant that is no id; a file or command of secrets that is none; an option or
- * variable that this version cannot serve though it would change the result (--api-url, --token).
+ * variable that this version cannot serve though it would change the result (--api-url).
  *
  * The command of secrets is a JSON array of strings, or words separated by blanks; there is no
  * shell, and no quoting but that of JSON.

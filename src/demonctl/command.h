@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "cli/opt.h"
 #include "cli/settings.h"
+#include "domain/admin/token.h"
 
 #include <demon/store.h>
 
@@ -18,9 +19,12 @@ struct demon_ctl {
 	const char *const *words; /* arguments behind the command's words */
 	size_t word_count;
 	struct demon_settings settings;
-	struct demon_store *store; /* opened by demon_ctl_open, closed by main */
-	struct demon_expr *expr;   /* made by demon_ctl_expr, closed by main */
-	char hint[320];            /* printed under an error; empty: none */
+	struct demon_store *store;  /* opened by demon_ctl_open, closed by main */
+	struct demon_expr *expr;    /* made by demon_ctl_expr, closed by main */
+	struct demon_bearer bearer; /* of the token that was given */
+	bool has_bearer;
+	char user[DEMON_ACTOR_MAX + 1]; /* for demon_ctl_actor() */
+	char hint[320];                 /* printed under an error; empty: none */
 };
 
 typedef enum demon_rc demon_command_fn(struct demon_ctl *ctl, struct demon_err *err);
@@ -39,6 +43,11 @@ struct demon_command {
 	demon_command_fn *run;                   /* NULL: a group */
 	int min_words;
 	int max_words; /* or DEMON_ANY_WORDS */
+	/* What a token needs for it, where one is given: a role, NONE standing for ADMIN; and,
+	 * unless it looks at and changes only what belongs to the tenant, that it is for all
+	 * tenants. */
+	enum demon_role role;
+	bool of_tenant;
 };
 
 extern const struct demon_command demon_commands[];
@@ -47,10 +56,23 @@ extern const struct demon_command demon_commands[];
 const struct demon_command *demon_command_find(const struct demon_command *table, const char *name);
 
 /**
- * Opens the database that the settings name as ctl->store, unless it is open. @p create: make it,
- * and the default folder, when missing; commands that only read do not.
+ * Opens the database that the settings name as ctl->store, unless it is open, and finds out whether
+ * the token that was given, if any, allows this command (DEMON_DENIED). @p create: make it, and the
+ * default folder, when missing; commands that only read do not, and nobody does with a token.
  */
 enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_err *err)
+    demon_must_check;
+
+/** Whether the token that was given, if any, allows the command; demon_ctl_open() asks. */
+enum demon_rc demon_ctl_admit(struct demon_ctl *ctl, struct demon_err *err) demon_must_check;
+
+/**
+ * Who gives the command, after demon_ctl_open(): the bearer of the token, whatever else is said;
+ * else, as declared, the value of option @p option (NULL: it has none), else the user of the
+ * operating system. Borrowed from @p ctl. DEMON_USAGE: the option's value cannot be a subject.
+ */
+enum demon_rc demon_ctl_actor(struct demon_ctl *ctl, const char *option,
+			      struct demon_actor *ret_actor, struct demon_err *err)
     demon_must_check;
 
 /** Makes ctl->expr, once; no worker starts before it is needed. */

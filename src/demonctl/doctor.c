@@ -61,6 +61,10 @@ static enum demon_rc check_open(struct doctor *d, bool *ret_open, struct demon_e
 	struct demon_err why = {0};
 	enum demon_rc rc = demon_ctl_open(d->ctl, false, &why);
 
+	if (rc == DEMON_DENIED) {
+		*err = why;
+		return rc;
+	}
 	f.ok = *ret_open = rc == DEMON_OK;
 	f.remedy = rc == DEMON_NOTFOUND  ? "run a ritual, or name the database with --db"
 		   : rc == DEMON_NEWER   ? "use a newer version of this program"

@@ -44,6 +44,8 @@ enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_er
 		demon_ctl_hint(ctl, "name one with --db FILE, or set DEMON_DB or DEMON_HOME");
 		return demon_err_set(err, DEMON_USAGE, "no database: HOME is not set");
 	}
+	if (s->token.value)
+		options.create = create = false;
 	if (create && (rc = demon_settings_make_home(s, err)))
 		return rc;
 	if (s->verbose && s->nats_url.value)
@@ -54,7 +56,7 @@ enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_er
 		demon_ctl_hint(ctl, "'demonctl run FILE' makes one; --db names another");
 	else if (rc == DEMON_NEWER)
 		demon_ctl_hint(ctl, "use the version of demonctl that wrote it, or a newer one");
-	return rc;
+	return rc ? rc : demon_ctl_admit(ctl, err);
 }
 
 const struct demon_command *demon_command_find(const struct demon_command *table, const char *name)

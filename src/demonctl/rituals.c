@@ -15,13 +15,6 @@
 
 #define NAMES_MAX 1000 /* of which a misspelt one is looked for among */
 
-static const char *who(const struct demon_ctl *ctl)
-{
-	const char *by = demon_args_get(&ctl->args, "by");
-
-	return by ? by : demon_settings_env("USER");
-}
-
 static json_t *row_json(const struct demon_ritual_row *row)
 {
 	char digest[2 * DEMON_HASH_LEN + 1];
@@ -37,11 +30,11 @@ static json_t *row_json(const struct demon_ritual_row *row)
 			 row->version);
 }
 
-static enum demon_rc register_one(struct demon_ctl *ctl, const char *path, const char *by,
-				  struct demon_err *err)
+static enum demon_rc register_one(struct demon_ctl *ctl, const char *path, struct demon_err *err)
 {
-	const struct demon_ritual_options options = {
-	    .tenant_id = ctl->settings.tenant.value, .source = path, .by = by};
+	struct demon_ritual_options options = {.tenant_id = ctl->settings.tenant.value,
+					       .source = path};
+	struct demon_actor actor;
 	demon_cleanup(demon_definition_free_p) struct demon_definition *definition = NULL;
 	char digest[2 * DEMON_HASH_LEN + 1];
 	bool new = false;
@@ -49,8 +42,9 @@ static enum demon_rc register_one(struct demon_ctl *ctl, const char *path, const
 
 	if ((rc = demon_play_load_file(ctl, path, &definition, err)))
 		return rc;
-	if ((rc = demon_ctl_open(ctl, true, err)))
+	if ((rc = demon_ctl_open(ctl, true, err)) || (rc = demon_ctl_actor(ctl, "by", &actor, err)))
 		return rc;
+	options.by = actor.subject;
 	if (demon_ritual_register(ctl->store, definition, &options, &new, err))
 		return demon_err_wrap(err, "%s", path);
 	demon_hex(definition->digest, sizeof(definition->digest), digest);
@@ -67,7 +61,6 @@ static enum demon_rc register_one(struct demon_ctl *ctl, const char *path, const
 
 enum demon_rc demon_command_rituals_register(struct demon_ctl *ctl, struct demon_err *err)
 {
-	const char *by = who(ctl);
 	enum demon_rc rc = DEMON_OK;
 
 	/* all are checked before the first one is written */
@@ -78,20 +71,22 @@ enum demon_rc demon_command_rituals_register(struct demon_ctl *ctl, struct demon
 		demon_definition_free(definition);
 	}
 	for (size_t i = 0; i < ctl->word_count && !rc; i++)
-		rc = register_one(ctl, ctl->words[i], by, err);
+		rc = register_one(ctl, ctl->words[i], err);
 	return rc;
 }
 
 enum demon_rc demon_command_rituals_unregister(struct demon_ctl *ctl, struct demon_err *err)
 {
-	const struct demon_ritual_options options = {.tenant_id = ctl->settings.tenant.value,
-						     .by = who(ctl),
-						     .reason =
-							 demon_args_get(&ctl->args, "reason")};
+	struct demon_ritual_options options = {.tenant_id = ctl->settings.tenant.value,
+					       .reason = demon_args_get(&ctl->args, "reason")};
+	struct demon_actor actor;
 	enum demon_rc rc;
 
 	if ((rc = demon_ctl_open(ctl, false, err)) ||
-	    (rc = demon_ritual_unregister(ctl->store, ctl->words[0], &options, err)))
+	    (rc = demon_ctl_actor(ctl, "by", &actor, err)))
+		return rc;
+	options.by = actor.subject;
+	if ((rc = demon_ritual_unregister(ctl->store, ctl->words[0], &options, err)))
 		return rc;
 	demon_out_note(&ctl->settings, "ritual %s is not registered any more", ctl->words[0]);
 	return DEMON_OK;

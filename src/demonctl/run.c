@@ -100,6 +100,7 @@ enum demon_rc demon_command_run(struct demon_ctl *ctl, struct demon_err *err)
 	const char *id = demon_args_get(&ctl->args, "run-id");
 	const char *dir = demon_args_get(&ctl->args, "save");
 	struct demon_play play = {.detach = demon_args_has(&ctl->args, "detach")};
+	struct demon_actor actor;
 	enum demon_rc rc;
 
 	if (id && !demon_id_valid(id))
@@ -112,7 +113,7 @@ enum demon_rc demon_command_run(struct demon_ctl *ctl, struct demon_err *err)
 	if ((rc = read_input(ctl, &input, err)) || (rc = merge_params(ctl, &input, err)) ||
 	    (rc = demon_play_load(ctl, ctl->words[0], &definition, err)) ||
 	    (dir && (rc = save_path(dir, "result.json", &result, err))) ||
-	    (rc = demon_ctl_open(ctl, true, err)))
+	    (rc = demon_ctl_open(ctl, true, err)) || (rc = demon_ctl_actor(ctl, NULL, &actor, err)))
 		return rc;
 	play.definition = definition;
 	play.save_path = result;
@@ -120,6 +121,7 @@ enum demon_rc demon_command_run(struct demon_ctl *ctl, struct demon_err *err)
 	    .run_id = id,
 	    .tenant_id = ctl->settings.tenant.value,
 	    .input = input,
+	    .requester = actor.subject,
 	    .source = ctl->words[0],
 	};
 	return demon_play(ctl, &play, err);
@@ -205,16 +207,20 @@ enum demon_rc demon_command_batch(struct demon_ctl *ctl, struct demon_err *err)
 {
 	demon_cleanup(batch_done) struct batch b = {0};
 	const char *dir = demon_args_get(&ctl->args, "save");
+	struct demon_actor actor;
 	enum demon_rc rc;
 
-	if ((rc = load_batch(ctl, ctl->words[0], &b, err)) || (rc = demon_ctl_open(ctl, true, err)))
+	if ((rc = load_batch(ctl, ctl->words[0], &b, err)) ||
+	    (rc = demon_ctl_open(ctl, true, err)) || (rc = demon_ctl_actor(ctl, NULL, &actor, err)))
 		return rc;
 	for (size_t i = 0; i < b.count; i++) {
 		demon_auto_free char *result = NULL;
 		char name[32];
 		struct demon_play play = {
 		    .definition = b.definitions[i],
-		    .options = {.tenant_id = ctl->settings.tenant.value, .source = b.targets[i]},
+		    .options = {.tenant_id = ctl->settings.tenant.value,
+				.source = b.targets[i],
+				.requester = actor.subject},
 		    .save_event = true,
 		};
 

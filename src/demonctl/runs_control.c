@@ -9,30 +9,30 @@
 
 #include <string.h>
 
-static struct demon_run_request request_of(struct demon_ctl *ctl)
+/* The run that is meant, and who says what is to become of it. */
+static enum demon_rc find(struct demon_ctl *ctl, struct demon_run_id *run,
+			  struct demon_run_request *request, struct demon_err *err)
 {
-	const char *by = demon_args_get(&ctl->args, "by");
+	struct demon_actor actor;
+	enum demon_rc rc;
 
-	return (struct demon_run_request){.by = by ? by : demon_settings_env("USER"),
-					  .reason = demon_args_get(&ctl->args, "reason")};
-}
-
-static enum demon_rc find(struct demon_ctl *ctl, struct demon_run_id *run, struct demon_err *err)
-{
-	enum demon_rc rc = demon_ctl_open(ctl, false, err);
-
-	return rc ? rc
-		  : demon_run_find(ctl->store, ctl->settings.tenant.value, ctl->words[0], run, err);
+	if ((rc = demon_ctl_open(ctl, false, err)) ||
+	    (rc = demon_ctl_actor(ctl, "by", &actor, err)) ||
+	    (rc = demon_run_find(ctl->store, ctl->settings.tenant.value, ctl->words[0], run, err)))
+		return rc;
+	*request = (struct demon_run_request){.by = actor.subject,
+					      .reason = demon_args_get(&ctl->args, "reason")};
+	return DEMON_OK;
 }
 
 enum demon_rc demon_command_runs_cancel(struct demon_ctl *ctl, struct demon_err *err)
 {
-	const struct demon_run_request request = request_of(ctl);
+	struct demon_run_request request;
 	struct demon_run_id run;
 	bool changed;
 	enum demon_rc rc;
 
-	if ((rc = find(ctl, &run, err)) ||
+	if ((rc = find(ctl, &run, &request, err)) ||
 	    (rc = demon_run_cancel(ctl->store, &run, &request, &changed, err)))
 		return rc;
 	if (ctl->settings.json)
@@ -59,9 +59,8 @@ static enum demon_rc take_status(void *ctx, const struct demon_run_row *row, str
 }
 
 static enum demon_rc resume(struct demon_ctl *ctl, const struct demon_run_id *run,
-			    struct demon_err *err)
+			    const struct demon_run_request *request, struct demon_err *err)
 {
-	const struct demon_run_request request = request_of(ctl);
 	bool daemon = demon_store_claimed_elsewhere(ctl->store, 0);
 	int64_t last;
 	enum demon_rc rc;
@@ -72,7 +71,7 @@ static enum demon_rc resume(struct demon_ctl *ctl, const struct demon_run_id *ru
 				     "flight; cancel it first to begin elsewhere",
 				     run->run_id);
 	if ((rc = demon_last_seq(ctl->store, &last, err)) ||
-	    (rc = demon_run_resume(ctl->store, run, &request, err)))
+	    (rc = demon_run_resume(ctl->store, run, request, err)))
 		return rc;
 	demon_out_note(&ctl->settings, "run %s goes on", run->run_id);
 	if (demon_args_has(&ctl->args, "detach"))
@@ -83,12 +82,12 @@ static enum demon_rc resume(struct demon_ctl *ctl, const struct demon_run_id *ru
 }
 
 static enum demon_rc again(struct demon_ctl *ctl, const struct demon_run_id *run,
-			   struct demon_err *err)
+			   const struct demon_run_request *request, struct demon_err *err)
 {
 	bool detach = demon_args_has(&ctl->args, "detach");
 	bool daemon = demon_store_claimed_elsewhere(ctl->store, 0);
 	struct demon_run_options options = {.run_id = demon_args_get(&ctl->args, "run-id"),
-					    .requester = request_of(ctl).by,
+					    .requester = request->by,
 					    .claim = !(detach && daemon)};
 	struct demon_run_id new;
 	enum demon_rc rc;
@@ -104,12 +103,13 @@ static enum demon_rc again(struct demon_ctl *ctl, const struct demon_run_id *run
 enum demon_rc demon_command_runs_retry(struct demon_ctl *ctl, struct demon_err *err)
 {
 	struct status status = {""};
+	struct demon_run_request request;
 	struct demon_run_id run;
 	enum demon_rc rc;
 
-	if ((rc = find(ctl, &run, err)) ||
+	if ((rc = find(ctl, &run, &request, err)) ||
 	    (rc = demon_run_get(ctl->store, &run, take_status, &status, err)))
 		return rc;
-	return strcmp(status.text, "Suspended") == 0 ? resume(ctl, &run, err)
-						     : again(ctl, &run, err);
+	return strcmp(status.text, "Suspended") == 0 ? resume(ctl, &run, &request, err)
+						     : again(ctl, &run, &request, err);
 }
