@@ -31,16 +31,14 @@ WHERE value IS NOT NULL
 
 CREATE VIEW v_audit AS             -- public
 SELECT seq, ts, type,
-       coalesce(tenant_id, json_extract(payload, '$.tenant')) AS tenant,
+       coalesce(nullif(tenant_id, ''), json_extract(payload, '$.tenant')) AS tenant,
        coalesce(json_extract(payload, '$.by'), json_extract(payload, '$.approver')) AS who,
        json_extract(payload, '$.authentication') AS authentication,
-       json_extract(payload, '$.name') AS name,
-       run_id, gate_id,
+       coalesce(json_extract(payload, '$.name'), ritual_id) AS name,
+       nullif(run_id, '') AS run_id, gate_id,
        coalesce(json_extract(payload, '$.reason'), json_extract(payload, '$.note')) AS reason,
        origin
 FROM events
-WHERE type IN ('escalation.written:v1', 'freeze.written:v1', 'policy.written:v1',
-               'roles.written:v1', 'route.written:v1', 'token.written:v1',
-               'node.key.announced:v1', 'approval.override:v1', 'ritual.canceled:v1',
-               'ritual.resumed:v1', 'ritual.restored:v1', 'ritual.registered:v1',
-               'ritual.unregistered:v1');
+WHERE stream = 'node'
+   OR type IN ('approval.override:v1', 'ritual.canceled:v1', 'ritual.registered:v1',
+               'ritual.restored:v1', 'ritual.resumed:v1', 'ritual.unregistered:v1');

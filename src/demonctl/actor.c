@@ -24,6 +24,20 @@ static enum demon_rc check_role(const struct demon_ctl *ctl, struct demon_err *e
 			     demon_role_name(b->role), ctl->path, demon_role_name(least));
 }
 
+enum demon_rc demon_ctl_whole(struct demon_ctl *ctl, struct demon_err *err)
+{
+	const struct demon_bearer *b = &ctl->bearer;
+
+	if (!ctl->has_bearer || !*b->tenant)
+		return DEMON_OK;
+	if (ctl->command->of_tenant)
+		demon_ctl_hint(ctl, "say --tenant %s", b->tenant);
+	return demon_err_set(err, DEMON_DENIED,
+			     "the token of '%.100s' is for tenant '%s' alone: '%s' is about the "
+			     "whole node",
+			     b->subject, b->tenant, ctl->path);
+}
+
 static enum demon_rc check_tenant(struct demon_ctl *ctl, struct demon_err *err)
 {
 	const struct demon_bearer *b = &ctl->bearer;
@@ -31,11 +45,7 @@ static enum demon_rc check_tenant(struct demon_ctl *ctl, struct demon_err *err)
 	if (!*b->tenant)
 		return DEMON_OK;
 	if (!ctl->command->of_tenant)
-		return demon_err_set(
-		    err, DEMON_DENIED,
-		    "the token of '%.100s' is for tenant '%s' alone: '%s' is about "
-		    "the whole node",
-		    b->subject, b->tenant, ctl->path);
+		return demon_ctl_whole(ctl, err);
 	if (strcmp(b->tenant, ctl->settings.tenant.value) == 0)
 		return DEMON_OK;
 	demon_ctl_hint(ctl, "say --tenant %s, or set DEMON_TENANT", b->tenant);

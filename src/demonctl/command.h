@@ -75,6 +75,9 @@ enum demon_rc demon_ctl_actor(struct demon_ctl *ctl, const char *option,
 			      struct demon_actor *ret_actor, struct demon_err *err)
     demon_must_check;
 
+/** DEMON_DENIED when the token that was given is for one tenant alone. */
+enum demon_rc demon_ctl_whole(struct demon_ctl *ctl, struct demon_err *err) demon_must_check;
+
 /** Makes ctl->expr, once; no worker starts before it is needed. */
 enum demon_rc demon_ctl_expr(struct demon_ctl *ctl, struct demon_err *err) demon_must_check;
 

@@ -1,6 +1,7 @@
 /*
  * The command table of demonctl.
  */
+#include "admin_commands.h"
 #include "command.h"
 
 static const struct demon_opt run_options[] = {
@@ -432,6 +433,50 @@ const struct demon_command demon_commands[] = {
      .examples = "demonctl doctor\n"
 		 "demonctl doctor --json",
      .run = demon_command_doctor,
+     .role = DEMON_ROLE_VIEWER},
+    {.name = "freeze",
+     .summary = "stop new runs and gates, for an incident",
+     .arguments = "",
+     .text =
+	 "Of the whole node, or with --tenant T of that tenant; DEMON_TENANT does not count.\n"
+	 "A new run is refused with exit status 5, gates do not proceed, what is under way\n"
+	 "goes on. Once more: no effect. With --json {tenant, frozen, noop, by, reason, since}.",
+     .examples = "demonctl freeze --reason 'the vault is down'\n"
+		 "demonctl freeze --tenant blue --reason INC-4711",
+     .options = demon_freeze_options,
+     .run = demon_command_freeze,
+     .role = DEMON_ROLE_OPERATOR,
+     .of_tenant = true},
+    {.name = "thaw",
+     .summary = "let new runs and gates go on",
+     .arguments = "",
+     .text = "What 'freeze' has stopped: the node, or with --tenant T that tenant, which stays\n"
+	     "frozen as long as the node is.",
+     .examples = "demonctl thaw --reason 'the vault is back'\n"
+		 "demonctl thaw --tenant blue --reason INC-4711",
+     .options = demon_freeze_options,
+     .run = demon_command_thaw,
+     .role = DEMON_ROLE_OPERATOR,
+     .of_tenant = true},
+    {.name = "token",
+     .summary = "tokens: who may do what",
+     .arguments = "",
+     .subcommands = demon_token_commands},
+    {.name = "roles",
+     .summary = "roles of people, such as gates ask for",
+     .arguments = "",
+     .subcommands = demon_roles_commands},
+    {.name = "audit",
+     .summary = "every administrative act, the last one first",
+     .arguments = "",
+     .text =
+	 "Freezes, tokens, roles, policies and other settings, keys, overrides, runs that were\n"
+	 "canceled, resumed or tried again, names of rituals. With --json {seq, ts, type, by,\n"
+	 "authentication, tenant, name, runId, gateId, reason, value, origin} a line.",
+     .examples = "demonctl audit --since 7d\n"
+		 "demonctl audit --limit 1000 --json",
+     .options = demon_audit_options,
+     .run = demon_command_audit,
      .role = DEMON_ROLE_VIEWER},
     {.name = "completion",
      .summary = "a completion script for a shell",

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "command.h"
 #include "db/db.h"
+#include "domain/admin/freeze.h"
 #include "out.h"
 #include "store/liveness.h"
 #include "store/readers.h"
@@ -208,6 +209,54 @@ static enum demon_rc check_daemon(struct doctor *d, struct demon_err *err)
 	return report(d, &f, err);
 }
 
+/* The first freeze that holds, and how many there are. */
+struct freezes {
+	size_t count;
+	struct demon_err first;
+};
+
+static enum demon_rc see_freeze(void *ctx, const struct demon_register_row *row,
+				struct demon_err *err)
+{
+	struct freezes *freezes = ctx;
+	char since[DEMON_RFC3339_LEN + 1];
+	bool node = strcmp(row->tenant, DEMON_TENANT_ALL) == 0;
+
+	(void)err;
+	demon_rfc3339(row->ts, since);
+	if (!freezes->count++)
+		(void)demon_err_set(&freezes->first, DEMON_DENIED,
+				    "%s%.64s is frozen by %.100s "
+				    "since %s",
+				    node ? "the node" : "tenant ", node ? "" : row->tenant, row->by,
+				    since);
+	return DEMON_OK;
+}
+
+/* A freeze is somebody's will, and no fault of the node; it is told all the same. */
+static enum demon_rc check_freeze(struct doctor *d, struct demon_err *err)
+{
+	struct finding f = {.check = "freeze", .ok = true};
+	struct freezes freezes = {0};
+	enum demon_rc rc;
+
+	{
+		DEMON_READ(loan);
+
+		if ((rc = demon_store_borrow(d->ctl->store, &loan, err)) ||
+		    (rc = demon_freeze_list(loan.db, see_freeze, &freezes, err)))
+			return rc;
+	}
+	if (!freezes.count)
+		(void)snprintf(f.text, sizeof(f.text), "nothing is frozen");
+	else if (freezes.count == 1)
+		(void)snprintf(f.text, sizeof(f.text), "%.300s", freezes.first.msg);
+	else
+		(void)snprintf(f.text, sizeof(f.text), "%.300s, and %zu more", freezes.first.msg,
+			       freezes.count - 1);
+	return report(d, &f, err);
+}
+
 static enum demon_rc check_all(struct doctor *d, struct demon_err *err)
 {
 	bool open = false;
@@ -218,7 +267,8 @@ static enum demon_rc check_all(struct doctor *d, struct demon_err *err)
 	if (!open)
 		return DEMON_OK;
 	if ((rc = check_integrity(d, err)) || (rc = check_disk(d, err)) ||
-	    (rc = check_permissions(d, err)) || (rc = check_clock(d, err)))
+	    (rc = check_permissions(d, err)) || (rc = check_clock(d, err)) ||
+	    (rc = check_freeze(d, err)))
 		return rc;
 	return check_daemon(d, err);
 }

@@ -6,6 +6,7 @@
 #include "db/db.h"
 #include "domain/expr/expr.h"
 #include "help.h"
+#include "out.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -194,10 +195,14 @@ static enum demon_rc dispatch(struct demon_ctl *ctl, struct demon_err *err)
 
 static void report(struct demon_ctl *ctl, const struct demon_err *err)
 {
+	DEMON_BUF(message, 0);
+
 	if (err->rc == DEMON_USAGE && !*ctl->hint)
 		demon_ctl_hint(ctl, "try 'demonctl %s%s--help'", ctl->path, *ctl->path ? " " : "");
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "demonctl: %s\n", err->msg);
+	/* a message quotes what others have written */
+	demon_out_printable(&message, err->msg);
+	(void)fprintf(stderr, "demonctl: %s\n", message.data);
 	if (*ctl->hint)
 		(void)fprintf(stderr, "hint: %s\n", ctl->hint);
 }

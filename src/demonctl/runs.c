@@ -6,6 +6,7 @@
 #include "command.h"
 #include "domain/ritual/run.h"
 #include "out.h"
+#include "when.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,34 +14,6 @@
 
 #define PAGE     1000
 #define LIST_MAX 1000000
-
-/* RFC 3339, a date, or how long ago: 90s, 15m, 24h, 7d, 2w. */
-static enum demon_rc read_since(const char *text, demon_time *ret, struct demon_err *err)
-{
-	static const char units[] = "smhdw";
-	static const int64_t ms[] = {1000, 60000, 3600000, 86400000, 604800000};
-	const struct demon_env *env = demon_env_real();
-	char full[DEMON_RFC3339_LEN + 1];
-	struct demon_err ignored;
-	const char *unit;
-	char *end;
-	long long n;
-
-	if (demon_rfc3339_parse(text, ret, &ignored) == DEMON_OK)
-		return DEMON_OK;
-	(void)snprintf(full, sizeof(full), "%.10sT00:00:00Z", text);
-	if (strlen(text) == 10 && demon_rfc3339_parse(full, ret, &ignored) == DEMON_OK)
-		return DEMON_OK;
-	n = strtoll(text, &end, 10);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (end == text || !unit || end[1] || n < 0 || n > 100000)
-		return demon_err_set(err, DEMON_USAGE,
-				     "option '--since': '%.64s' is not a time (2026-01-31, "
-				     "2026-01-31T08:00:00Z) or an age (15m, 24h, 7d)",
-				     text);
-	*ret = env->now(env->ctx) - n * ms[unit - units];
-	return DEMON_OK;
-}
 
 static json_t *row_json(const struct demon_run_row *row)
 {
@@ -114,7 +87,7 @@ enum demon_rc demon_command_runs_list(struct demon_ctl *ctl, struct demon_err *e
 	enum demon_rc rc;
 
 	if ((rc = demon_args_number(&ctl->args, "limit", 1, LIST_MAX, &limit, err)) ||
-	    (since && (rc = read_since(since, &filter.since, err))) ||
+	    (since && (rc = demon_when(since, "since", -1, &filter.since, err))) ||
 	    (rc = demon_ctl_open(ctl, false, err)))
 		return rc;
 	rc = list_pages(ctl, &filter, limit, &list, &cursor, err);

@@ -4,9 +4,11 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "command.h"
+#include "domain/admin/freeze.h"
 #include "domain/ritual/run_counts.h"
 #include "out.h"
 #include "store/liveness.h"
+#include "store/readers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,8 +23,9 @@ struct status {
 	int64_t events;
 	int64_t own; /* written by this node: not acknowledged as long as there is no mirror */
 	bool daemon;
-	json_t *runs;  /* owned: status -> number */
-	json_t *files; /* owned: name -> bytes */
+	json_t *runs;    /* owned: status -> number */
+	json_t *files;   /* owned: name -> bytes */
+	json_t *freezes; /* owned: those that hold */
 };
 
 static enum demon_rc add_count(void *ctx, const char *status, int64_t count, struct demon_err *err)
@@ -60,6 +63,46 @@ static enum demon_rc count_events(struct demon_store *store, struct status *st,
 	return DEMON_OK;
 }
 
+static enum demon_rc add_freeze(void *ctx, const struct demon_register_row *row,
+				struct demon_err *err)
+{
+	if (json_array_append_new(ctx, json_pack("{s:s,s:s*,s:o,s:s}", "by", row->by, "reason",
+						 row->reason, "since", demon_out_time_json(row->ts),
+						 "tenant", row->tenant)))
+		return demon_err_set(err, DEMON_NOMEM, "no memory for a freeze");
+	return DEMON_OK;
+}
+
+static enum demon_rc gather_freezes(struct demon_store *store, json_t *freezes,
+				    struct demon_err *err)
+{
+	enum demon_rc rc;
+	DEMON_READ(loan);
+
+	if ((rc = demon_store_borrow(store, &loan, err)))
+		return rc;
+	return demon_freeze_list(loan.db, add_freeze, freezes, err);
+}
+
+static void print_freezes(const json_t *freezes)
+{
+	const json_t *freeze;
+	size_t i;
+
+	json_array_foreach(demon_json_iterable(freezes), i, freeze)
+	{
+		const char *tenant = json_string_value(json_object_get(freeze, "tenant"));
+		const char *reason = json_string_value(json_object_get(freeze, "reason"));
+		bool node = strcmp(tenant, DEMON_TENANT_ALL) == 0;
+
+		demon_out_field("FROZEN", "%s%s by %s since %s%s%s", node ? "the node" : "tenant ",
+				node ? "" : tenant,
+				json_string_value(json_object_get(freeze, "by")),
+				json_string_value(json_object_get(freeze, "since")),
+				reason ? ": " : "", reason ? reason : "");
+	}
+}
+
 static void measure(const char *db, const char *suffix, json_t *files, const char *name)
 {
 	DEMON_BUF(path, 0);
@@ -75,7 +118,7 @@ static enum demon_rc gather(struct demon_ctl *ctl, struct status *st, struct dem
 	const char *db = ctl->settings.db.value;
 	enum demon_rc rc;
 
-	if (!st->runs || !st->files)
+	if (!st->runs || !st->files || !st->freezes)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for the status");
 	demon_node_get(ctl->store, &st->node);
 	demon_hex(st->node.origin, sizeof(st->node.origin), st->origin);
@@ -83,7 +126,8 @@ static enum demon_rc gather(struct demon_ctl *ctl, struct status *st, struct dem
 	st->daemon = demon_store_claimed_elsewhere(ctl->store, 0);
 	measure(db, "", st->files, "database");
 	measure(db, "-wal", st->files, "wal");
-	if ((rc = count_events(ctl->store, st, err)))
+	if ((rc = count_events(ctl->store, st, err)) ||
+	    (rc = gather_freezes(ctl->store, st->freezes, err)))
 		return rc;
 	return demon_run_counts(ctl->store, ctl->settings.tenant.value, add_count, st->runs, err);
 }
@@ -98,13 +142,14 @@ static enum demon_rc print(const struct demon_ctl *ctl, const struct status *st,
 	if (s->json)
 		return demon_out_json(
 		    s,
-		    json_pack("{s:i,s:i,s:b,s:s,s:s,s:I,s:O,s:s,s:s,s:[],s:I,s:O,s:s,s:s}",
+		    json_pack("{s:i,s:i,s:b,s:s,s:s,s:I,s:O,s:O,s:s,s:s,s:[],s:I,s:O,s:s,s:s}",
 			      "acknowledged", 0, "confirmed", 0, "daemon", st->daemon, "database",
 			      s->db.value, "epoch", st->epoch, "events", (json_int_t)st->events,
-			      "files", st->files, "nodeId", st->node.label, "origin", st->origin,
-			      "peers", "pending", (json_int_t)st->own, "runs", st->runs, "tenantId",
-			      s->tenant.value, "version", DEMON_VERSION),
+			      "files", st->files, "freezes", st->freezes, "nodeId", st->node.label,
+			      "origin", st->origin, "peers", "pending", (json_int_t)st->own, "runs",
+			      st->runs, "tenantId", s->tenant.value, "version", DEMON_VERSION),
 		    err);
+	print_freezes(st->freezes);
 	demon_out_field("node", "%s", st->node.label);
 	demon_out_field("origin", "%s", st->origin);
 	demon_out_field("epoch", "%s", st->epoch);
@@ -123,7 +168,7 @@ static enum demon_rc print(const struct demon_ctl *ctl, const struct status *st,
 
 enum demon_rc demon_command_status(struct demon_ctl *ctl, struct demon_err *err)
 {
-	struct status st = {.runs = json_object(), .files = json_object()};
+	struct status st = {.runs = json_object(), .files = json_object(), .freezes = json_array()};
 	enum demon_rc rc;
 
 	if ((rc = demon_ctl_open(ctl, false, err)) == DEMON_OK &&
@@ -131,5 +176,6 @@ enum demon_rc demon_command_status(struct demon_ctl *ctl, struct demon_err *err)
 		rc = print(ctl, &st, err);
 	json_decref(st.runs);
 	json_decref(st.files);
+	json_decref(st.freezes);
 	return rc;
 }

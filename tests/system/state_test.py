@@ -153,7 +153,7 @@ class State(Case):
         checks = self.ctl("doctor", "--json").lines
         self.assertEqual(
             {check["check"] for check in checks},
-            {"database", "sqlite", "integrity", "disk", "permissions", "clock", "daemon"},
+            {"database", "sqlite", "integrity", "disk", "permissions", "clock", "daemon", "freeze"},
         )
         self.assertTrue(all(check["ok"] for check in checks))
 

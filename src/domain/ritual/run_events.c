@@ -118,10 +118,12 @@ void demon_run_event_opened(struct demon_run_group *g, const struct demon_defini
 	demon_jw_end(&w);
 }
 
-void demon_run_event_restored(struct demon_run_group *g, const struct demon_run_retry *retry)
+void demon_run_event_restored(struct demon_run_group *g, const struct demon_run_options *options)
 {
+	const struct demon_run_retry *retry = options->retry;
 	struct demon_jw w = begin(g, "ritual.restored:v1");
 
+	demon_jw_str(&w, "by", options->requester);
 	demon_jw_str(&w, "event", type_of(g));
 	ids(g, &w);
 	demon_jw_raw(&w, "state", retry->state, strlen(retry->state));

@@ -39,7 +39,7 @@ void demon_run_event_started(struct demon_run_group *g, const struct demon_defin
 void demon_run_event_opened(struct demon_run_group *g, const struct demon_definition *definition,
 			    const struct demon_run_options *options, struct demon_json_span input);
 
-/** Where the run that is tried again stood. */
-void demon_run_event_restored(struct demon_run_group *g, const struct demon_run_retry *retry);
+/** Where the run that is tried again stood, and who tries it. */
+void demon_run_event_restored(struct demon_run_group *g, const struct demon_run_options *options);
 
 #endif

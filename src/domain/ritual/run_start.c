@@ -116,7 +116,7 @@ enum demon_rc demon_run_start(struct demon_store *store, const struct demon_defi
 	demon_run_event_started(&events, definition);
 	demon_run_event_opened(&events, definition, options, input);
 	if (options->retry)
-		demon_run_event_restored(&events, options->retry);
+		demon_run_event_restored(&events, options);
 	if ((rc = demon_run_group_rc(&events, err)) || (rc = check_depth(&events, err)))
 		return rc;
 	group.ts = events.ts;
