@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIRST_LINE "demon-digest 3\n"
+#define FIRST_LINE "demon-digest 4\n"
 
 /* The last event of each chain, in the order of the digest's lines. */
 DEMON_SQL_SCAN(sql_heads, "log_chains has a row a chain, not an event",

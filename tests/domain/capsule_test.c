@@ -11,7 +11,7 @@ static void every_capsule_is_found_by_its_name(void **state)
 	const char *const *names = demon_capsule_names(&count);
 
 	(void)state;
-	assert_int_equal(count, 3);
+	assert_true(count >= 4);
 	for (size_t i = 0; i < count; i++) {
 		const struct demon_capsule *c = demon_capsule_find(names[i]);
 

@@ -25,7 +25,9 @@ PROJECTIONS = {"runs": "tenant_id, run_id, run_origin",
                "steps": "tenant_id, run_id, run_origin, step_id",
                "definitions": "digest",
                "named_rituals": "tenant_id, ritual_id, clock, origin, hash",
-               "registers": "kind, tenant, name, clock, origin, hash"}
+               "registers": "kind, tenant, name, clock, origin, hash",
+               "gates": "tenant_id, run_id, run_origin, gate_id, round",
+               "votes": "tenant_id, run_id, run_origin, gate_id, round, clock, origin, hash"}
 
 
 class Damage(Exception):
@@ -356,7 +358,7 @@ def verify_database(path):
         chains.close()
         if chains.events != db.execute("SELECT count(*) FROM log_events").fetchone()[0]:
             raise Damage("rows that belong to no chain")
-        text = "demon-digest 3\n" + "".join(chains.heads()) + "".join(table_lines(db))
+        text = "demon-digest 4\n" + "".join(chains.heads()) + "".join(table_lines(db))
         return chains.events, sha(text.encode()).hex()
     except sqlite3.DatabaseError as e:
         raise Damage(str(e)) from e

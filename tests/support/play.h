@@ -26,6 +26,7 @@ struct play {
 	struct demon_definition *definition;
 	struct run_events events; /* of the run, as far as it has come */
 	struct demon_run_outcome outcome;
+	const struct demon_gate_config *gates; /* what holds for gates; NULL: nothing */
 	struct demon_run_id run;
 };
 

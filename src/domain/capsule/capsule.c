@@ -1,10 +1,11 @@
 #include "capsule.h"
+#include "domain/approval/terms.h"
 
 #include <string.h>
 
-static const struct demon_capsule *const capsules[] = {&demon_capsule_echo, &demon_capsule_exec,
-						       &demon_capsule_http};
-static const char *const names[] = {"echo", "exec", "http", NULL};
+static const struct demon_capsule *const capsules[] = {&demon_capsule_approval, &demon_capsule_echo,
+						       &demon_capsule_exec, &demon_capsule_http};
+static const char *const names[] = {"approval", "echo", "exec", "http", NULL};
 
 const struct demon_capsule *demon_capsule_find(const char *name)
 {

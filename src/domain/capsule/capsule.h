@@ -50,7 +50,7 @@ struct demon_capsule {
 	void (*check)(const json_t *with, demon_argument_problem_fn *report, void *ctx);
 	/* Whether a call that was cut off may be made again. */
 	bool (*idempotent)(const json_t *with);
-	/* *ret_envelope is new. */
+	/* *ret_envelope is new. NULL: approval, which the interpreter itself sees to. */
 	enum demon_rc (*run)(const struct demon_call *call, json_t **ret_envelope,
 			     struct demon_err *err);
 };

@@ -81,8 +81,9 @@ enum demon_rc demon_run_execute(struct demon_store *store, const struct demon_ru
 				struct demon_run_outcome *ret_outcome, struct demon_err *err)
     demon_must_check;
 
-struct demon_expr;    /* domain/expr/expr.h */
-struct demon_secrets; /* domain/secret/secret.h */
+struct demon_expr;        /* domain/expr/expr.h */
+struct demon_secrets;     /* domain/secret/secret.h */
+struct demon_gate_config; /* domain/approval/voter.h */
 
 /** What goes along with an execution; zero members: nothing. */
 struct demon_run_watch {
@@ -96,6 +97,7 @@ struct demon_run_watch {
 	bool wait;
 	struct demon_expr *expr;       /* evaluates expressions; NULL: a run that has some fails */
 	struct demon_secrets *secrets; /* NULL: none are to be had */
+	const struct demon_gate_config *gates; /* NULL: nothing is configured */
 };
 
 /** As demon_run_execute(). DEMON_CANCELED: left because watch->stop said so. */

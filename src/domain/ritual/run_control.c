@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "domain/approval/vote.h"
 #include "run_checkpoint.h"
 #include "run_state.h"
 #include "run_status.h"
@@ -31,6 +32,7 @@ struct act {
 	/* whether the run may be acted on; *ret_done: there is nothing to do */
 	enum demon_rc (*check)(const struct demon_run_state *state, bool *ret_done,
 			       struct demon_err *err);
+	bool ends; /* the run */
 	bool changed;
 };
 
@@ -100,7 +102,9 @@ static enum demon_rc act(struct demon_write *w, void *ctx, struct demon_err *err
 	if ((rc = own(demon_write_origin(w), a->run, err)) ||
 	    (rc = demon_run_state_find(db, a->run, &state, err)) ||
 	    (rc = a->check(&state, &done, err)) || done ||
-	    (rc = time_of(db, a, state.scope, &ts, err)) || (rc = append(w, a, &state, ts, err)))
+	    (rc = time_of(db, a, state.scope, &ts, err)) ||
+	    (a->ends && (rc = demon_gate_close(w, a->run, "the run was canceled", ts, err))) ||
+	    (rc = append(w, a, &state, ts, err)))
 		return rc;
 	a->changed = true;
 	return DEMON_OK;
@@ -125,6 +129,7 @@ enum demon_rc demon_run_cancel(struct demon_store *store, const struct demon_run
 			.request = request,
 			.type = "ritual.canceled:v1",
 			.reason = "user-request",
+			.ends = true,
 			.check = may_cancel};
 	enum demon_rc rc = demon_store_write_repeatable(store, act, &a, err);
 

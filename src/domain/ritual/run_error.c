@@ -141,8 +141,18 @@ enum demon_rc demon_run_error_of(struct demon_run_error *error, const json_t *re
 		return demon_run_error_set(error, DEMON_ERROR_COMMUNICATION,
 					   number >= 100 && number <= 599 ? (int)number : 502,
 					   "Communication failed", err, "%s: %s", code, message);
+	if (strcmp(code, "DENIED") == 0)
+		return demon_run_error_set(error, DEMON_ERROR_DENIED, 403, "Denied", err, "%s",
+					   message);
 	return demon_run_error_set(error, DEMON_ERROR_RUNTIME, 500, "Step failed", err, "%s: %s",
 				   code, message);
+}
+
+bool demon_run_error_is_denial(const json_t *error)
+{
+	const char *type = json_string_value(json_object_get(error, "type"));
+
+	return type && strcmp(type, DEMON_ERROR_DENIED) == 0;
 }
 
 /* The part of an error type of the DSL that names it; NULL: it is another's. */

@@ -18,6 +18,13 @@
 #define DEMON_ERROR_COMMUNICATION DEMON_ERROR_BASE "communication"
 #define DEMON_ERROR_AUTHORIZATION DEMON_ERROR_BASE "authorization"
 
+/* Those of this project: what was refused by people, or by a policy. Only a `catch` that names the
+ * type catches one. */
+#define DEMON_ERROR_DENIED        "https://demon.example/errors/denied"
+
+/** Whether it is such an error. */
+bool demon_run_error_is_denial(const json_t *error);
+
 /** What is to be raised. Zeroed, set, then done; setting it again replaces it. */
 struct demon_run_error {
 	json_t *value; /* owned: type, status, title, detail; NULL: none */
@@ -48,7 +55,7 @@ enum demon_rc demon_run_error_raise(struct demon_run_error *error, const json_t 
 
 /**
  * Sets the error that a result envelope reports: "code: message" as its detail. Codes that end in
- * TIMEOUT are timeouts; HTTP_… is communication, with details.status as status.
+ * TIMEOUT are timeouts; HTTP_… is communication, with details.status as status; DENIED is a denial.
  */
 enum demon_rc demon_run_error_of(struct demon_run_error *error, const json_t *result,
 				 struct demon_err *err);

@@ -5,6 +5,7 @@
  *	              machine stands
  *	run_task      enters tasks and ends lists
  *	run_leaf      calls capsules, waits
+ *	run_gate      waits for people
  *	run_fail      errors: how they are made, caught, and end a run
  *	run_value     values: terms, variables, checks
  *	run_journal   what becomes of it all
@@ -12,6 +13,7 @@
 #ifndef DEMON_RUN_EXEC_H
 #define DEMON_RUN_EXEC_H
 
+#include "domain/approval/gate.h"
 #include "domain/capsule/capsule.h"
 #include "domain/schema.h"
 #include "run_error.h"
@@ -26,6 +28,7 @@ struct demon_exec {
 	const struct demon_run_watch *watch;
 	bool ours;      /* the leaf was started by this execution */
 	bool completed; /* a step's end is kept back */
+	bool reload;    /* others have moved the run: its events are to be read anew */
 	char nonce[17]; /* marks secrets that the definition names, in values on their way */
 };
 
@@ -125,13 +128,44 @@ bool demon_exec_is_unknown(const struct demon_exec *x);
 /** Goes on with a try that pauses. */
 enum demon_rc demon_exec_pause(struct demon_exec *x, bool *ret_wait, struct demon_err *err)
     demon_must_check;
-/** False: the run was ended by somebody else. */
-bool demon_exec_is_open(const struct demon_exec *x);
+/** False: the run was ended by somebody else. *ret_moved (may be NULL): it waits at a gate, and
+ * that was decided. */
+bool demon_exec_is_open(const struct demon_exec *x, bool *ret_moved);
 /** When the run that waits is to go on; 0: it does not wait for a time. */
 demon_time demon_exec_wake(struct demon_exec *x);
 /** Adds timer.scheduled:v1 or, with @p fired, timer.fired:v1. */
 enum demon_rc demon_exec_timer(struct demon_exec *x, const char *what, const char *name,
 			       demon_time due, bool fired, struct demon_err *err) demon_must_check;
+
+/* run_gate */
+
+/** A gate that is about to be opened. Zeroed, planned, then done. */
+struct demon_gate_plan {
+	struct demon_gate gate;
+	json_t *chain;      /* owned: of its escalation, or NULL */
+	const char *source; /* where that is from: static storage */
+	const char *reason;
+	const char *requester;
+};
+void demon_gate_plan_done(struct demon_gate_plan *plan);
+
+/** Holds the arguments of a gate against what they must be, and finds what holds for it. Nothing is
+ * written. */
+enum demon_rc demon_exec_gate_plan(struct demon_exec *x, const struct demon_entry *e,
+				   const json_t *with, struct demon_gate_plan *plan,
+				   struct demon_run_error *error, struct demon_err *err)
+    demon_must_check;
+/** Opens it: its step has started. */
+enum demon_rc demon_exec_gate_open(struct demon_exec *x, struct demon_gate_plan *plan,
+				   const json_t *with, struct demon_err *err) demon_must_check;
+/** Waits at a gate, or does what is due about it. */
+enum demon_rc demon_exec_gate(struct demon_exec *x, bool *ret_wait, struct demon_err *err)
+    demon_must_check;
+/** What it came to, as the envelope of a call (new). */
+enum demon_rc demon_exec_gate_envelope(struct demon_exec *x, json_t **ret_envelope,
+				       struct demon_err *err) demon_must_check;
+/** The leaf fails: denies the gate that it is, if it is one that nobody has decided. */
+enum demon_rc demon_exec_gate_close(struct demon_exec *x, struct demon_err *err) demon_must_check;
 
 /* run_fail */
 

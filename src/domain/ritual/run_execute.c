@@ -87,7 +87,7 @@ static enum demon_rc wait_here(struct demon_exec *x, bool *ret_leave, struct dem
 	if (is_stopped(x))
 		return leave(x, err);
 	nap(x, demon_exec_wake(x));
-	if (!demon_exec_is_open(x))
+	if (!demon_exec_is_open(x, &x->reload))
 		return x->journal.overtaken = true,
 		       demon_err_set(err, DEMON_CONFLICT, "run '%s' is not open any more",
 				     x->state->id.run_id);
@@ -133,7 +133,9 @@ static enum demon_rc end(struct demon_exec *x, struct demon_err *err)
 		return rc;
 	free(state->terminal);
 	state->terminal = demon_take(x->journal.terminal);
-	state->status = error ? DEMON_RUN_FAILED : DEMON_RUN_COMPLETED;
+	state->status = !error                             ? DEMON_RUN_COMPLETED
+			: demon_run_error_is_denial(error) ? DEMON_RUN_DENIED
+							   : DEMON_RUN_FAILED;
 	if (DEMON_FAULT(RUN_ENDED))
 		return demon_err_set(err, DEMON_IO, "fault after the end of a run");
 	return DEMON_OK;
@@ -144,12 +146,13 @@ static enum demon_rc execute(struct demon_exec *x, struct demon_err *err)
 	bool away = false;
 	enum demon_rc rc;
 
-	while (demon_run_status_running(x->state->status) && !away &&
+	while (demon_run_status_running(x->state->status) && !away && !x->reload &&
 	       x->machine->control != DEMON_AT_DONE)
 		if ((rc = advance(x, &away, err)))
 			return rc;
 	if (away)
-		x->state->status = DEMON_RUN_WAITING;
+		x->state->status =
+		    demon_machine_at_gate(x->machine) ? DEMON_RUN_AWAITING : DEMON_RUN_WAITING;
 	return x->machine->control == DEMON_AT_DONE ? end(x, err) : DEMON_OK;
 }
 
@@ -201,13 +204,20 @@ static enum demon_rc execute_claimed(struct demon_store *store, struct demon_run
 	};
 	enum demon_rc rc;
 
-	if ((rc = load(store, &run, true, state, err)))
-		return rc;
-	set_up(&x, store);
-	rc = execute(&x, err);
-	if (rc == DEMON_CONFLICT && x.journal.overtaken)
-		rc = load(store, &run, true, state, err);
-	demon_run_journal_done(&x.journal);
+	do {
+		bool overtaken;
+
+		x.reload = x.ours = x.completed = false;
+		if ((rc = load(store, &run, true, state, err)))
+			return rc;
+		set_up(&x, store);
+		rc = execute(&x, err);
+		overtaken = rc == DEMON_CONFLICT && x.journal.overtaken;
+		if (overtaken)
+			rc = load(store, &run, true, state, err);
+		x.reload |= overtaken && !demon_run_status_ended(state->status);
+		demon_run_journal_done(&x.journal);
+	} while (!rc && x.reload && !is_stopped(&x));
 	return rc;
 }
 

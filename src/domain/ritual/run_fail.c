@@ -64,7 +64,10 @@ enum demon_rc demon_exec_fail(struct demon_exec *x, const struct demon_run_error
 	bool leaf = m->control == DEMON_AT_LEAF;
 	const struct demon_task *task = leaf ? m->leaf.task : demon_machine_top(m)->task;
 	int64_t step_id = leaf ? m->leaf.step_id : demon_machine_top(m)->step_id;
+	enum demon_rc rc;
 
+	if ((rc = demon_exec_gate_close(x, err)))
+		return rc;
 	return add_failed(x, task, step_id, placed(error->value, task), output, err);
 }
 
@@ -106,6 +109,8 @@ static enum demon_rc catches(struct demon_exec *x, const struct demon_frame *f, 
 	const struct demon_task *task = f->task;
 
 	*ret = task->kind == DEMON_TASK_TRY && !f->handling &&
+	       (!demon_run_error_is_denial(x->machine->error) ||
+		json_object_get(task->catch_with, "type")) &&
 	       demon_run_error_matches(x->machine->error, task->catch_with);
 	if (!*ret)
 		return DEMON_OK;

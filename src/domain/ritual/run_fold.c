@@ -1,3 +1,4 @@
+#include "run_error.h"
 #include "run_state.h"
 #include "run_status.h"
 #include "store/log.h"
@@ -26,6 +27,7 @@ void demon_run_state_done(struct demon_run_state *state)
 	demon_definition_free(state->definition);
 	json_decref(state->input);
 	free(state->terminal);
+	free(state->requester);
 	*state = (struct demon_run_state){0};
 }
 
@@ -72,6 +74,14 @@ static enum demon_rc opened(struct demon_run_state *state, const struct event *e
 	struct demon_json_span input = demon_json_member(ev->payload, ev->len, "input");
 	enum demon_rc rc;
 
+	struct demon_json_span requester = demon_json_member(ev->payload, ev->len, "requester");
+	DEMON_BUF(name, 0);
+
+	if (!state->requester && demon_json_span_str(requester, &name)) {
+		if (name.rc)
+			return demon_buf_rc(&name, err);
+		state->requester = demon_buf_take(&name);
+	}
 	if (!input.at || state->input || !state->definition)
 		return DEMON_OK;
 	if ((rc = demon_json_parse(input.at, input.len, &demon_json_payload_limits, &state->input,
@@ -154,7 +164,10 @@ static enum demon_rc fold(struct demon_run_state *state, const struct event *ev,
 	if (strcmp(ev->type, "ritual.completed:v1") == 0)
 		return ended(state, ev, DEMON_RUN_COMPLETED, err);
 	if (strcmp(ev->type, "ritual.failed:v1") == 0)
-		return ended(state, ev, DEMON_RUN_FAILED, err);
+		return ended(state, ev,
+			     demon_run_error_is_denial(state->machine.error) ? DEMON_RUN_DENIED
+									     : DEMON_RUN_FAILED,
+			     err);
 	if (strcmp(ev->type, "ritual.canceled:v1") == 0)
 		return ended(state, ev, DEMON_RUN_CANCELED, err);
 	if (strcmp(ev->type, "ritual.suspended:v1") == 0 && !demon_run_status_ended(state->status))

@@ -20,8 +20,10 @@ DEMON_SQL(sql_last_step, "SELECT step_id, attempt FROM steps WHERE tenant_id = :
 
 static void forget(struct demon_run_journal *j)
 {
-	for (size_t i = 0; i < j->count; i++)
+	for (size_t i = 0; i < j->count; i++) {
 		free(j->items[i].payload);
+		free(j->items[i].gate_id);
+	}
 	j->count = 0;
 	j->bytes = 0;
 }
@@ -94,6 +96,7 @@ enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *typ
 				    json_t *payload_new, struct demon_err *err)
 {
 	json_auto_t *payload = payload_new;
+	const char *gate_id = json_string_value(json_object_get(payload, "gateId"));
 	DEMON_BUF(text, demon_json_payload_limits.max_bytes);
 	enum demon_rc rc;
 
@@ -109,8 +112,11 @@ enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *typ
 	j->items[j->count].type = type;
 	j->items[j->count].len = text.len;
 	j->items[j->count].payload = demon_buf_take(&text);
-	if (!j->items[j->count].payload)
+	j->items[j->count].gate_id = demon_strdup(gate_id);
+	if (!j->items[j->count].payload || (gate_id && !j->items[j->count].gate_id)) {
+		free(demon_take(j->items[j->count].payload));
 		return demon_err_set(err, DEMON_NOMEM, "no memory for an event");
+	}
 	j->bytes += j->items[j->count++].len;
 	return DEMON_OK;
 }
@@ -147,7 +153,8 @@ static enum demon_rc check_status(struct demon_db *db, struct demon_run_journal 
 		return rc;
 	if (!row)
 		return demon_err_set(err, DEMON_NOTFOUND, "run '%s' is gone", j->run->run_id);
-	if (demon_run_status_running(demon_col_str(&q, 0)))
+	if (j->at_gate ? strcmp(demon_col_str(&q, 0), DEMON_RUN_AWAITING) == 0
+		       : demon_run_status_running(demon_col_str(&q, 0)))
 		return DEMON_OK;
 	j->overtaken = true;
 	return demon_err_set(err, DEMON_CONFLICT, "run '%s' is %s now", j->run->run_id,
@@ -194,6 +201,7 @@ static enum demon_rc flushed(struct demon_run_journal *j, struct demon_err *err)
 	const struct demon_machine *m = j->machine;
 	struct demon_journal_item *last = &j->items[j->count - 1];
 
+	j->at_gate = false;
 	j->last = j->ts;
 	j->flushed_step = m->last_step;
 	j->flushed_attempt = m->last_step == m->leaf.step_id ? m->leaf.attempt : 1;
@@ -227,6 +235,7 @@ enum demon_rc demon_run_journal_flush(struct demon_run_journal *j, struct demon_
 		    .tenant_id = j->run->tenant_id,
 		    .ritual_id = j->ritual_id,
 		    .run_id = j->run->run_id,
+		    .gate_id = j->items[i].gate_id,
 		    .payload = j->items[i].payload,
 		    .payload_len = j->items[i].len,
 		};

@@ -21,6 +21,7 @@
 struct demon_journal_item {
 	const char *type; /* static storage */
 	char *payload;    /* owned: canonical */
+	char *gate_id;    /* owned: of an event about a gate; else NULL */
 	size_t len;
 };
 
@@ -36,7 +37,8 @@ struct demon_run_journal {
 	demon_time last;      /* the latest ts of the run's events */
 	int64_t flushed_step; /* the last step there, and its attempt; 0: none */
 	int64_t flushed_attempt;
-	bool overtaken; /* a flush found that the run is not open any more */
+	bool overtaken; /* a flush found that the run is not open any more, or has moved on */
+	bool at_gate;   /* what is kept back decides the gate at which the run waits */
 	/* kept back */
 	struct demon_journal_item *items;
 	size_t count;

@@ -2,6 +2,7 @@
  * Leaves: calls of capsules, and waits.
  */
 #include "base/fault.h"
+#include "domain/approval/terms.h"
 #include "run_arguments.h"
 #include "run_exec.h"
 #include "run_output.h"
@@ -82,6 +83,22 @@ static enum demon_rc launch(struct demon_exec *x, struct demon_err *err)
 	return DEMON_OK;
 }
 
+/* Begins a call that people decide: the start of its step and the gate are one group. */
+static enum demon_rc ask(struct demon_exec *x, const struct demon_entry *e, json_t *with,
+			 json_t *places, struct demon_run_error *error, struct demon_err *err)
+{
+	demon_cleanup(demon_gate_plan_done) struct demon_gate_plan plan = {.chain = NULL};
+	enum demon_rc rc;
+
+	/* what is kept back may hold the end of an earlier round */
+	if ((rc = demon_exec_flush(x, err)) ||
+	    (rc = demon_exec_gate_plan(x, e, with, &plan, error, err)) ||
+	    (rc = announce(x, e, with, places, err)) ||
+	    (rc = demon_exec_gate_open(x, &plan, with, err)))
+		return rc;
+	return demon_exec_flush(x, err);
+}
+
 enum demon_rc demon_exec_call(struct demon_exec *x, const struct demon_entry *e,
 			      struct demon_run_error *error, struct demon_err *err)
 {
@@ -89,8 +106,11 @@ enum demon_rc demon_exec_call(struct demon_exec *x, const struct demon_entry *e,
 	json_auto_t *places = NULL;
 	enum demon_rc rc;
 
-	if ((rc = arguments(x, e, &with, &places, error, err)) ||
-	    (rc = announce(x, e, with, places, err)))
+	if ((rc = arguments(x, e, &with, &places, error, err)))
+		return rc;
+	if (e->task->capsule == &demon_capsule_approval)
+		return ask(x, e, with, places, error, err);
+	if ((rc = announce(x, e, with, places, err)))
 		return rc;
 	return launch(x, err);
 }
@@ -148,13 +168,16 @@ struct attendance {
 	bool closed;
 };
 
-bool demon_exec_is_open(const struct demon_exec *x)
+bool demon_exec_is_open(const struct demon_exec *x, bool *ret_moved)
 {
 	const struct demon_run_id *run = &x->state->id;
 	struct demon_err err;
+	const char *status;
 	bool row;
 	DEMON_READ(loan);
 
+	if (ret_moved)
+		*ret_moved = false;
 	if (demon_store_borrow(x->journal.store, &loan, &err))
 		return true;
 	DEMON_STMT(q, loan.db, &sql_open);
@@ -162,7 +185,13 @@ bool demon_exec_is_open(const struct demon_exec *x)
 	demon_bind_str(&q, ":tenant", run->tenant_id);
 	demon_bind_str(&q, ":run", run->run_id);
 	demon_bind_blob(&q, ":origin", run->origin, sizeof(run->origin));
-	return demon_step(&q, &row, &err) || !row || demon_run_status_running(demon_col_str(&q, 0));
+	if (demon_step(&q, &row, &err) || !row)
+		return true;
+	status = demon_col_str(&q, 0);
+	if (ret_moved)
+		*ret_moved = demon_machine_at_gate(x->machine) && !x->machine->leaf.decided &&
+			     strcmp(status, DEMON_RUN_AWAITING) != 0;
+	return demon_run_status_running(status);
 }
 
 static bool canceled(void *ctx)
@@ -173,7 +202,7 @@ static bool canceled(void *ctx)
 	demon_run_output_tick(a->output);
 	if (!a->closed && now - a->asked >= ASK_US) {
 		a->asked = now;
-		a->closed = !demon_exec_is_open(a->x);
+		a->closed = !demon_exec_is_open(a->x, NULL);
 	}
 	return a->closed;
 }
@@ -330,7 +359,9 @@ static enum demon_rc perform(struct demon_exec *x, struct demon_err *err)
 	DEMON_RUN_ERROR(error);
 	enum demon_rc rc = DEMON_OK;
 
-	if (!envelope)
+	if (x->machine->leaf.decided)
+		rc = demon_exec_gate_envelope(x, &envelope, err);
+	else if (!envelope)
 		rc = make_call(x, &envelope, &error, err);
 	if (rc && rc != DEMON_FAILED)
 		return rc;
@@ -457,8 +488,11 @@ enum demon_rc demon_exec_leaf(struct demon_exec *x, bool *ret_wait, struct demon
 	*ret_wait = false;
 	if (leaf->task->kind != DEMON_TASK_CALL)
 		return look(x, ret_wait, err);
-	if (x->ours || leaf->answer)
+	if (x->ours || leaf->answer || leaf->decided)
 		return perform(x, err);
+	if (demon_machine_at_gate(x->machine) &&
+	    (!leaf->deadline || demon_run_journal_now(&x->journal) < leaf->deadline))
+		return demon_exec_gate(x, ret_wait, err);
 	if (demon_exec_is_unknown(x))
 		return suspend(x, err);
 	if (!x->state->retry && leaf->deadline &&

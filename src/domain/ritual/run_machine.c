@@ -37,6 +37,7 @@ static void leaf_done(struct demon_leaf *leaf)
 	drop(&leaf->secrets);
 	drop(&leaf->data);
 	drop(&leaf->answer);
+	drop(&leaf->decided);
 }
 
 void demon_machine_done(struct demon_machine *m)
@@ -50,30 +51,6 @@ void demon_machine_done(struct demon_machine *m)
 	drop(&m->undo);
 	drop(&m->result);
 	drop(&m->error);
-}
-
-struct demon_frame *demon_machine_top(struct demon_machine *m)
-{
-	return &m->frames[m->depth - 1];
-}
-
-demon_time demon_machine_time(const json_t *payload, const char *key)
-{
-	const json_t *text = json_object_get(payload, key);
-	struct demon_err err;
-	demon_time t;
-
-	if (!json_is_string(text) || demon_rfc3339_parse(json_string_value(text), &t, &err))
-		return 0;
-	return t;
-}
-
-bool demon_machine_root_steps(const struct demon_definition *definition)
-{
-	const struct demon_task *root = &definition->root;
-
-	return root->input_from.json || root->output_as.json || root->input_schema ||
-	       root->output_schema || root->timeout.ms || root->timeout.term.json;
 }
 
 static enum demon_rc push(struct demon_machine *m, const struct demon_task *task, int64_t step_id,
@@ -107,38 +84,6 @@ enum demon_rc demon_machine_begin(struct demon_machine *m,
 		return no_memory(err);
 	m->control = DEMON_AT_START;
 	return demon_machine_root_steps(definition) ? DEMON_OK : push(m, &definition->root, 0, err);
-}
-
-static const struct demon_task *find_compensation(const struct demon_task *list,
-						  const char *reference)
-{
-	for (size_t i = 0; reference && i < list->count; i++) {
-		const struct demon_task *undo = list->tasks[i].compensation;
-
-		if (undo && strcmp(undo->reference, reference) == 0)
-			return undo;
-	}
-	return NULL;
-}
-
-const struct demon_task *demon_machine_next(const struct demon_machine *m)
-{
-	const struct demon_frame *f;
-
-	if (m->control == DEMON_AT_START)
-		return &m->definition->root;
-	f = &m->frames[m->depth - 1];
-	if (f->task->kind == DEMON_TASK_COMPENSATE)
-		return find_compensation(&m->definition->root,
-					 json_string_value(json_array_get(f->items, f->iteration)));
-	return f->index < f->count ? &f->list[f->index] : NULL;
-}
-
-bool demon_machine_has_item(const struct demon_machine *m)
-{
-	const struct demon_frame *f = &m->frames[m->depth - 1];
-
-	return f->task->kind == DEMON_TASK_FOR && f->iteration + 1 < json_array_size(f->items);
 }
 
 void demon_machine_iterate(struct demon_machine *m)
@@ -439,6 +384,27 @@ static enum demon_rc step_returned(struct demon_machine *m, const char *type, co
 	return DEMON_OK;
 }
 
+/* A gate is opened, or somebody is to look at it at another time. */
+static enum demon_rc gate_moved(struct demon_machine *m, const char *type, const json_t *payload,
+				struct demon_err *err)
+{
+	if (!demon_machine_at_gate(m) || m->leaf.decided)
+		return unfit(type, "no gate is under way", err);
+	m->leaf.round = json_integer_value(json_object_get(payload, "round"));
+	m->leaf.wake = demon_machine_time(payload, "nextAt");
+	return DEMON_OK;
+}
+
+static enum demon_rc gate_decided(struct demon_machine *m, const char *type, const json_t *payload,
+				  struct demon_err *err)
+{
+	if (!demon_machine_at_gate(m) || m->leaf.decided)
+		return unfit(type, "no gate is under way", err);
+	put(&m->leaf.decided, payload);
+	m->leaf.wake = 0;
+	return DEMON_OK;
+}
+
 static void pop(struct demon_machine *m)
 {
 	frame_done(&m->frames[--m->depth]);
@@ -561,7 +527,9 @@ static const struct {
     {"step.caught:v1", step_caught},       {"step.items:v1", step_items},
     {"timer.fired:v1", timer_fired},       {"ritual.completed:v1", ended},
     {"ritual.failed:v1", ended},           {"ritual.canceled:v1", ended},
-    {"ritual.restored:v1", restored},
+    {"ritual.restored:v1", restored},      {"approval.opened:v1", gate_moved},
+    {"approval.warned:v1", gate_moved},    {"approval.leveled:v1", gate_moved},
+    {"approval.decided:v1", gate_decided},
 };
 
 bool demon_machine_knows(const char *type)

@@ -64,6 +64,8 @@ struct demon_leaf {
 	json_t *secrets; /* CALL: where secrets go; or NULL */
 	json_t *data;    /* the task's input */
 	json_t *answer;  /* CALL: its envelope, once it has returned and the step has not ended */
+	json_t *decided; /* a gate: what it came to (approval.decided), or NULL */
+	int64_t round;   /* a gate: which of its rounds it is; 0: it was not opened */
 	demon_time wake; /* WAIT, LISTEN: until then; 0: no end of itself */
 	demon_time began;
 	demon_time deadline;
@@ -104,6 +106,9 @@ bool demon_machine_root_steps(const struct demon_definition *definition);
 
 /** A FOR at its list's end goes on to the next item; the event that follows shows that it did. */
 void demon_machine_iterate(struct demon_machine *m);
+
+/** True when the leaf under way is a gate: a call that people decide. */
+bool demon_machine_at_gate(const struct demon_machine *m);
 
 /** True when a FOR at its list's end has an item left, before its `while` is asked. */
 bool demon_machine_has_item(const struct demon_machine *m);

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/json_member.h"
 #include "run.h"
+#include "run_error.h"
 #include "run_status.h"
 
 #include <string.h>
@@ -24,6 +25,10 @@ DEMON_SQL(sql_run_wait, "UPDATE runs SET status = 'Waiting', wakes_at = :wake" T
 			" AND status = 'Running'");
 DEMON_SQL(sql_run_wake,
 	  "UPDATE runs SET status = 'Running', wakes_at = NULL" THIS_RUN " AND status = 'Waiting'");
+DEMON_SQL(sql_run_await, "UPDATE runs SET status = 'AwaitingApproval', wakes_at = :wake" THIS_RUN
+			 " AND (status = 'Running' OR status = 'AwaitingApproval')");
+DEMON_SQL(sql_run_decided, "UPDATE runs SET status = 'Running', wakes_at = NULL" THIS_RUN
+			   " AND status = 'AwaitingApproval'");
 DEMON_SQL(sql_run_end, "UPDATE runs SET status = :status, ended_at = :ts, error_type = :error, "
 		       "wakes_at = NULL" THIS_RUN OPEN);
 DEMON_SQL(
@@ -148,7 +153,10 @@ static enum demon_rc failed(struct demon_db *db, const struct demon_event *ev,
 		return damaged(ev, "error", err);
 	if ((rc = demon_buf_rc(&type, err)))
 		return rc;
-	return end_run(db, ev, DEMON_RUN_FAILED, type.data, err);
+	return end_run(db, ev,
+		       strcmp(type.data, DEMON_ERROR_DENIED) == 0 ? DEMON_RUN_DENIED
+								  : DEMON_RUN_FAILED,
+		       type.data, err);
 }
 
 static enum demon_rc canceled(struct demon_db *db, const struct demon_event *ev,
@@ -183,14 +191,15 @@ static enum demon_rc wake(struct demon_db *db, const struct demon_event *ev, str
 	return demon_exec(&q, err);
 }
 
-/* An event that says until when the run waits. */
-static enum demon_rc wait(struct demon_db *db, const struct demon_event *ev,
-			  struct demon_json_span at, struct demon_err *err)
+/* An event that says until when the run waits, as @p sql has it. */
+static enum demon_rc wait_as(struct demon_db *db, const struct demon_event *ev,
+			     const struct demon_sql *sql, struct demon_json_span at,
+			     struct demon_err *err)
 {
 	demon_time t;
 	DEMON_BUF(text, 0);
 	enum demon_rc rc;
-	DEMON_STMT(q, db, &sql_run_wait);
+	DEMON_STMT(q, db, sql);
 
 	if (!demon_json_span_str(at, &text))
 		return damaged(ev, "wakeAt", err);
@@ -200,6 +209,28 @@ static enum demon_rc wait(struct demon_db *db, const struct demon_event *ev,
 		return damaged(ev, "wakeAt", err);
 	bind_run(&q, ev);
 	demon_bind_i64(&q, ":wake", t);
+	return demon_exec(&q, err);
+}
+
+static enum demon_rc wait(struct demon_db *db, const struct demon_event *ev,
+			  struct demon_json_span at, struct demon_err *err)
+{
+	return wait_as(db, ev, &sql_run_wait, at, err);
+}
+
+/* A run waits at a gate; when somebody is to look at it. */
+static enum demon_rc awaits(struct demon_db *db, const struct demon_event *ev,
+			    struct demon_err *err)
+{
+	return wait_as(db, ev, &sql_run_await, member(ev, "nextAt"), err);
+}
+
+static enum demon_rc decided(struct demon_db *db, const struct demon_event *ev,
+			     struct demon_err *err)
+{
+	DEMON_STMT(q, db, &sql_run_decided);
+
+	bind_run(&q, ev);
 	return demon_exec(&q, err);
 }
 
@@ -425,7 +456,9 @@ static const struct {
     {"ritual.completed:v1", completed}, {"ritual.failed:v1", failed},
     {"ritual.suspended:v1", suspended}, {"ritual.resumed:v1", resumed},
     {"ritual.canceled:v1", canceled},   {"ritual.restored:v1", restored},
-    {"timer.fired:v1", wake},
+    {"timer.fired:v1", wake},           {"approval.opened:v1", awaits},
+    {"approval.warned:v1", awaits},     {"approval.leveled:v1", awaits},
+    {"approval.decided:v1", decided},
 };
 
 static enum demon_rc apply(struct demon_db *db, const struct demon_event *event,

@@ -19,7 +19,8 @@ struct demon_run_state {
 	int64_t scope;      /* of the run, in log_scopes: what its executor claims */
 	const char *status; /* static */
 	struct demon_definition *definition;
-	json_t *input; /* or NULL */
+	json_t *input;   /* or NULL */
+	char *requester; /* who started it, or NULL */
 	struct demon_machine machine;
 	int64_t until;   /* given: fold to before this step begins; 0: to the end */
 	bool stopped;    /* it was met */

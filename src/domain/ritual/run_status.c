@@ -12,13 +12,13 @@ static const struct {
     {"Queued", "queued", false},
     {DEMON_RUN_RUNNING, "running", false},
     {DEMON_RUN_WAITING, "waiting", false},
-    {"AwaitingApproval", "awaiting_approval", false},
+    {DEMON_RUN_AWAITING, "awaiting_approval", false},
     {DEMON_RUN_SUSPENDED, "suspended", false},
     {"Frozen", "frozen", false},
     {DEMON_RUN_COMPLETED, "completed", true},
     {DEMON_RUN_FAILED, "failed", true},
     {DEMON_RUN_CANCELED, "canceled", true},
-    {"Denied", "denied", true},
+    {DEMON_RUN_DENIED, "denied", true},
 };
 
 const char *demon_run_status_find(const char *text)
@@ -39,5 +39,6 @@ bool demon_run_status_ended(const char *status)
 
 bool demon_run_status_running(const char *status)
 {
-	return strcmp(status, DEMON_RUN_RUNNING) == 0 || strcmp(status, DEMON_RUN_WAITING) == 0;
+	return strcmp(status, DEMON_RUN_RUNNING) == 0 || strcmp(status, DEMON_RUN_WAITING) == 0 ||
+	       strcmp(status, DEMON_RUN_AWAITING) == 0;
 }

@@ -8,6 +8,8 @@
 
 #define DEMON_RUN_RUNNING   "Running"
 #define DEMON_RUN_WAITING   "Waiting"
+#define DEMON_RUN_AWAITING  "AwaitingApproval"
+#define DEMON_RUN_DENIED    "Denied"
 #define DEMON_RUN_SUSPENDED "Suspended"
 #define DEMON_RUN_COMPLETED "Completed"
 #define DEMON_RUN_FAILED    "Failed"
@@ -19,7 +21,7 @@ const char *demon_run_status_find(const char *text);
 /** Whether a run of this status is over. */
 bool demon_run_status_ended(const char *status);
 
-/** Whether a run of this status goes on by itself: Running or Waiting. */
+/** Whether a run of this status goes on without an operator: Running, Waiting, AwaitingApproval. */
 bool demon_run_status_running(const char *status);
 
 #endif
