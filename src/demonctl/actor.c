@@ -65,7 +65,7 @@ enum demon_rc demon_ctl_admit(struct demon_ctl *ctl, struct demon_err *err)
 		return DEMON_OK;
 	if ((rc = demon_store_borrow(ctl->store, &loan, err)))
 		return rc;
-	if ((rc = demon_token_check(loan.db, token->value, env->now(env->ctx), &ctl->bearer, err)))
+	if (demon_token_check(loan.db, token->value, env->now(env->ctx), &ctl->bearer, err))
 		return demon_err_wrap(err, "%s", token->from);
 	ctl->has_bearer = true;
 	if ((rc = check_role(ctl, err)))

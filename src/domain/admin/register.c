@@ -211,6 +211,7 @@ enum demon_rc demon_register_set(struct demon_store *store,
 	return rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a register is named by three */
 enum demon_rc demon_register_get(struct demon_db *db, enum demon_register_kind kind,
 				 const char *tenant, const char *name, demon_register_fn *fn,
 				 void *ctx, struct demon_err *err)
@@ -281,6 +282,7 @@ enum demon_rc demon_register_list(struct demon_db *db, enum demon_register_kind 
 	return rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a register is named by three */
 enum demon_rc demon_register_writes(struct demon_db *db, enum demon_register_kind kind,
 				    const char *tenant, const char *name, demon_register_fn *fn,
 				    void *ctx, struct demon_err *err)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SECRET_LEN 32
-#define SECRET_HEX (2 * SECRET_LEN)
+#define SECRET_HEX ((size_t)2 * SECRET_LEN)
 #define PREFIX     "demon_"
 
 DEMON_SQL(sql_revoked, "SELECT 1 FROM registers WHERE kind = 'token' AND tenant = '*' "
@@ -25,7 +25,7 @@ static enum demon_rc make_secret(const struct demon_env *env, const char *id,
 				 unsigned char hash[DEMON_HASH_LEN], struct demon_err *err)
 {
 	unsigned char bytes[SECRET_LEN];
-	char hex[SECRET_HEX + 1];
+	char hex[2 * SECRET_LEN + 1];
 	enum demon_rc rc;
 
 	env->random(env->ctx, bytes, sizeof(bytes));

@@ -49,7 +49,7 @@ static enum demon_rc start(struct demon_write *w, void *ctx, struct demon_err *e
 	if (row)
 		return demon_err_set(err, DEMON_EXISTS, "run '%s' has been started already",
 				     s->run->run_id);
-	if ((rc = demon_frozen_refuse(demon_write_db(w), s->run->tenant_id, err)))
+	if (demon_frozen_refuse(demon_write_db(w), s->run->tenant_id, err))
 		return demon_err_wrap(err, "run '%s' is not started", s->run->run_id);
 	if ((rc = demon_write_append(w, s->group, NULL, err)))
 		return rc;
