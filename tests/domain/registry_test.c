@@ -1,10 +1,9 @@
 #include "support/test.h"
 
-#include "base/json_member.h"
 #include "domain/ritual/registry.h"
-#include "store/jsonl.h"
 #include "store/store.h"
 #include "store/write.h"
+#include "support/exchange.h"
 #include "support/runs.h"
 
 #include <stdio.h>
@@ -386,62 +385,6 @@ static void an_event_without_what_a_row_needs_is_refused(void **state)
 	assert_list(f, NULL, NULL, 0, "");
 }
 
-/* The log of a node as lines, and how many of them were handed out. */
-struct lines {
-	char *text;
-	char *of[4 * CHANGES];
-	size_t count;
-	size_t given;
-};
-
-static enum demon_rc write_buf(void *ctx, const char *bytes, size_t len, struct demon_err *err)
-{
-	demon_buf_add(ctx, bytes, len);
-	return demon_buf_rc(ctx, err);
-}
-
-static enum demon_rc read_once(void *ctx, char *bytes, size_t cap, size_t *ret_len,
-			       struct demon_err *err)
-{
-	const char **text = ctx;
-	size_t len = strlen(*text);
-
-	(void)err;
-	*ret_len = len < cap ? len : cap;
-	memcpy(bytes, *text, *ret_len);
-	*text += *ret_len;
-	return DEMON_OK;
-}
-
-static void import(struct fixture *f, struct demon_store *store, const char *text)
-{
-	struct demon_imported imported;
-
-	assert_ok(demon_import(store, read_once, &text, &imported, &f->err), &f->err);
-}
-
-static char *export(struct fixture *f, struct demon_store *store)
-{
-	DEMON_BUF(out, 0);
-	int64_t events;
-
-	assert_ok(demon_export(store, write_buf, &out, &events, &f->err), &f->err);
-	return demon_buf_take(&out);
-}
-
-static void digest(struct fixture *f, struct demon_store *store, char out[65])
-{
-	char *json = NULL;
-	struct demon_json_span span;
-
-	assert_ok(demon_digest(store, &json, &f->err), &f->err);
-	span = demon_json_span_plain(demon_json_member(json, strlen(json), "digest"));
-	assert_int_equal(span.len, 64);
-	memcpy(out, span.at, 64);
-	out[64] = '\0';
-	free(json);
-}
-
 /* One random change at one of the nodes, or what one of them knows told to another. */
 static void change(struct fixture *f, struct demon_store **nodes,
 		   const struct demon_definition *const *definitions, uint64_t *random)
@@ -461,48 +404,11 @@ static void change(struct fixture *f, struct demon_store **nodes,
 
 		assert_true(rc == DEMON_OK || rc == DEMON_NOTFOUND);
 	} else if (node != other) {
-		char *text = export(f, node);
+		char *text = exchange_export(node);
 
-		import(f, other, text);
+		exchange_import(other, text);
 		free(text);
 	}
-}
-
-/* The lines that the node with this log wrote itself: those of its origin. */
-static void own_lines(struct fixture *f, struct demon_store *node, struct lines *ret)
-{
-	char *rest = NULL;
-	char origin[80];
-
-	(void)snprintf(origin, sizeof(origin), "\"origin\":\"");
-	demon_hex(demon_store_origin(node), DEMON_ORIGIN_LEN, origin + strlen(origin));
-	*ret = (struct lines){.text = export(f, node)};
-	for (char *line = strtok_r(ret->text, "\n", &rest); line;
-	     line = strtok_r(NULL, "\n", &rest))
-		if (strstr(line, origin))
-			ret->of[ret->count++] = line;
-}
-
-/* All lines in a random order that keeps each node's own. *ret_text is new. */
-static char *shuffle(struct lines *all, uint64_t *random)
-{
-	size_t left = 0;
-	DEMON_BUF(out, 0);
-
-	for (size_t n = 0; n < NODES; n++) {
-		all[n].given = 0;
-		left += all[n].count;
-	}
-	while (left) {
-		struct lines *from = &all[test_random(random) % NODES];
-
-		if (from->given == from->count)
-			continue;
-		demon_buf_str(&out, from->of[from->given++]);
-		demon_buf_char(&out, '\n');
-		left--;
-	}
-	return demon_buf_take(&out);
 }
 
 static void check_order(struct fixture *f, const char *text, int order, char *want_digest,
@@ -516,8 +422,8 @@ static void check_order(struct fixture *f, const char *text, int order, char *wa
 
 	(void)snprintf(name, sizeof(name), "%d.db", order);
 	store = open_store(f, name);
-	import(f, store, text);
-	digest(f, store, got);
+	exchange_import(store, text);
+	exchange_digest(store, got);
 	f->rows[0] = '\0';
 	assert_ok(demon_ritual_writes(store, NULL, "deploy", add_row, f, &f->err), &f->err);
 	assert_ok(demon_ritual_list(store, &all, add_row, f, &f->err), &f->err);
@@ -528,7 +434,7 @@ static void check_order(struct fixture *f, const char *text, int order, char *wa
 	assert_string_equal(got, want_digest);
 	assert_string_equal(f->rows, want_rows);
 	assert_ok(demon_rebuild(store, &replayed, &f->err), &f->err);
-	digest(f, store, got);
+	exchange_digest(store, got);
 	assert_string_equal(got, want_digest);
 	demon_close(store);
 }
@@ -542,29 +448,29 @@ static void the_order_of_arrival_changes_nothing(void **state)
 	struct demon_definition *three = run_definition(DEPLOY("2.0", "three"));
 	const struct demon_definition *const definitions[] = {f->one, f->two, three, other};
 	struct demon_store *nodes[NODES] = {f->store, open_store(f, "b.db"), open_store(f, "c.db")};
-	struct lines all[NODES];
+	static struct exchange_lines all[NODES];
 	char want_digest[65] = "";
 	char want_rows[sizeof(f->rows)] = "";
 
 	for (int i = 0; i < CHANGES; i++)
 		change(f, nodes, definitions, &random);
 	for (size_t n = 0; n < NODES; n++) {
-		own_lines(f, nodes[n], &all[n]);
+		exchange_own_lines(nodes[n], &all[n]);
 		print_message("node %zu wrote %zu events\n", n, all[n].count);
 	}
 	for (int order = 0; order < ORDERS; order++) {
-		char *text = shuffle(all, &random);
+		char *text = exchange_shuffle(all, NODES, &random);
 
 		check_order(f, text, order, want_digest, want_rows);
 		free(text);
 	}
 	/* the nodes themselves agree as soon as they hold the same events */
 	for (size_t n = 0; n < NODES; n++) {
-		char *text = shuffle(all, &random);
+		char *text = exchange_shuffle(all, NODES, &random);
 		char got[65];
 
-		import(f, nodes[n], text);
-		digest(f, nodes[n], got);
+		exchange_import(nodes[n], text);
+		exchange_digest(nodes[n], got);
 		assert_string_equal(got, want_digest);
 		free(text);
 	}
@@ -586,8 +492,8 @@ static void of_one_instant_the_greater_origin_holds(void **state)
 
 	(void)put(f, f->store, f->one);
 	(void)put(f, b, f->two);
-	text = export(f, b);
-	import(f, f->store, text);
+	text = exchange_export(b);
+	exchange_import(f->store, text);
 	free(text);
 	assert_means(f, "deploy", own ? f->one : f->two);
 	assert_writes(f, own ? "deploy 1.0; deploy 2.0" : "deploy 2.0; deploy 1.0");
