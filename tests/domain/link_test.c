@@ -120,6 +120,11 @@ static void two_links_differ_unless_their_nonce_was_given(void **state)
 	free(first);
 }
 
+static void assert_refused(struct fixture *f, const char *token)
+{
+	assert_rc(try(f, token), DEMON_DENIED, &f->err);
+}
+
 static void no_character_of_a_link_can_be_changed(void **state)
 {
 	struct fixture *f = *state;
@@ -131,7 +136,7 @@ static void no_character_of_a_link_can_be_changed(void **state)
 		for (int bit = 0; bit < 8; bit++) {
 			token[i] = (char)(was ^ (1 << bit));
 			if (token[i])
-				assert_rc(try(f, token), DEMON_DENIED, &f->err);
+				assert_refused(f, token);
 		}
 		token[i] = was;
 	}
