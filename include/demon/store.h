@@ -60,7 +60,8 @@ struct demon_filter {
 	int64_t after_seq;     /* events with a greater seq */
 	const char *tenant_id; /* with run_id only */
 	const char *run_id;
-	const char *type; /* exact, or a prefix that ends in '*' */
+	/* one type, up to four of them separated by commas, or a prefix that ends in '*' */
+	const char *type;
 };
 
 struct demon_reader;

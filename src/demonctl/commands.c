@@ -2,6 +2,7 @@
  * The command table of demonctl.
  */
 #include "admin_commands.h"
+#include "approvals.h"
 #include "command.h"
 
 static const struct demon_opt run_options[] = {
@@ -458,6 +459,10 @@ const struct demon_command demon_commands[] = {
      .run = demon_command_thaw,
      .role = DEMON_ROLE_OPERATOR,
      .of_tenant = true},
+    {.name = "approvals",
+     .summary = "gates that wait for people, and their votes",
+     .arguments = "",
+     .subcommands = demon_approvals_commands},
     {.name = "token",
      .summary = "tokens: who may do what",
      .arguments = "",

@@ -2,6 +2,7 @@
 
 #include "base/json_member.h"
 #include "cli/file.h"
+#include "cli/gates.h"
 #include "domain/expr/expr.h"
 #include "out.h"
 #include "store/liveness.h"
@@ -54,6 +55,38 @@ static void note_caught(struct demon_progress *p, const char *payload, size_t le
 		demon_out_note(p->settings, "%s: the error is caught", name);
 }
 
+/* A run waits at a gate: how to decide. */
+static void note_gate(struct demon_progress *p, const char *payload, size_t len)
+{
+	DEMON_BUF(run, 0);
+	DEMON_BUF(gate, 0);
+	DEMON_BUF(until, 0);
+	DEMON_BUF(reason, 0);
+
+	add_member(&run, payload, len, "runId");
+	add_member(&gate, payload, len, "gateId");
+	add_member(&until, payload, len, "expiresAt");
+	add_member(&reason, payload, len, "reason");
+	demon_out_note(p->settings, "gate %s: %s: waits for approval until %s", gate.data,
+		       reason.data, until.data);
+	demon_out_note(p->settings, "  demonctl approvals grant %s %s --approver WHO", run.data,
+		       gate.data);
+	demon_out_note(p->settings, "  demonctl approvals deny %s %s --approver WHO --reason TEXT",
+		       run.data, gate.data);
+}
+
+static void note_decision(struct demon_progress *p, const char *payload, size_t len)
+{
+	DEMON_BUF(gate, 0);
+	DEMON_BUF(state, 0);
+	DEMON_BUF(by, 0);
+
+	add_member(&gate, payload, len, "gateId");
+	add_member(&state, payload, len, "state");
+	add_member(&by, payload, len, "by");
+	demon_out_note(p->settings, "gate %s: %s by %s", gate.data, state.data, by.data);
+}
+
 /* One line for each event that tells a waiting person something. */
 void demon_play_progress(void *ctx, const char *type, const char *payload, size_t len)
 {
@@ -76,6 +109,10 @@ void demon_play_progress(void *ctx, const char *type, const char *payload, size_
 				       (long long)attempt);
 		else
 			demon_out_note(p->settings, "%s: %s", name.data, call.data);
+	} else if (strcmp(type, "approval.opened:v1") == 0) {
+		note_gate(p, payload, len);
+	} else if (strcmp(type, "approval.decided:v1") == 0) {
+		note_decision(p, payload, len);
 	} else if (strcmp(type, "step.output:v1") == 0) {
 		note_output(p, payload, len);
 	} else if (strcmp(type, "step.caught:v1") == 0) {
@@ -94,11 +131,15 @@ static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *r
 {
 	const struct demon_secrets_options secrets = demon_settings_secrets(&ctl->settings);
 	struct demon_progress progress = {.settings = &ctl->settings};
-	struct demon_run_watch watch = {
-	    .listener = demon_play_progress, .ctx = &progress, .claimed = claimed, .wait = wait};
-	enum demon_rc rc;
+	demon_cleanup(demon_gate_settings_done) struct demon_gate_settings gates;
+	struct demon_run_watch watch = {.listener = demon_play_progress,
+					.ctx = &progress,
+					.claimed = claimed,
+					.wait = wait,
+					.gates = &gates.config};
+	enum demon_rc rc = demon_gate_settings_read(&gates, err);
 
-	if ((rc = demon_ctl_expr(ctl, err)) ||
+	if (rc || (rc = demon_ctl_expr(ctl, err)) ||
 	    (rc = demon_secrets_open(&secrets, &watch.secrets, err)))
 		return rc;
 	watch.expr = ctl->expr;
@@ -156,7 +197,7 @@ enum demon_rc demon_play_judge(struct demon_ctl *ctl, const struct demon_run_id 
 {
 	if (strcmp(status, "Completed") == 0)
 		return DEMON_OK;
-	if (strcmp(status, "Failed") == 0 && terminal) {
+	if ((strcmp(status, "Failed") == 0 || strcmp(status, "Denied") == 0) && terminal) {
 		struct demon_json_span error =
 		    demon_json_member(terminal, strlen(terminal), "error");
 		DEMON_BUF(detail, 0);
@@ -165,11 +206,12 @@ enum demon_rc demon_play_judge(struct demon_ctl *ctl, const struct demon_run_id 
 			add_member(&detail, error.at, error.len, "detail");
 		if (error.at && !detail.len)
 			add_member(&detail, error.at, error.len, "title");
+		if (*status == 'D')
+			return demon_err_set(err, DEMON_DENIED, "run '%s' is denied: %s",
+					     run->run_id, detail.data);
 		return demon_err_set(err, DEMON_FAILED, "run '%s' failed: %s", run->run_id,
 				     detail.data);
 	}
-	if (strcmp(status, "Denied") == 0)
-		return demon_err_set(err, DEMON_DENIED, "run '%s' was denied", run->run_id);
 	if (strcmp(status, "Canceled") == 0)
 		return demon_err_set(err, DEMON_CANCELED, "run '%s' was canceled", run->run_id);
 	demon_ctl_hint(ctl, "'demonctl runs show %s' has its steps", run->run_id);
@@ -245,12 +287,17 @@ enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
 	bool daemon = play->detach && demon_store_claimed_elsewhere(ctl->store, 0);
 	struct demon_run_options options = play->options;
 	struct demon_run_outcome outcome = {0};
+	/* what is malformed is told before anything is started */
+	struct demon_gate_settings gates = {.allowlist = NULL};
 	struct demon_run_id run;
 	enum demon_rc rc;
 
 	/* a reader of our output that goes away must not end a run in the middle of a step */
 	(void)signal(SIGPIPE, SIG_IGN);
 	options.claim = !daemon;
+	if (!daemon && (rc = demon_gate_settings_read(&gates, err)))
+		return rc;
+	demon_gate_settings_done(&gates);
 	if ((rc = demon_run_start(ctl->store, play->definition, &options, &run, err)))
 		return rc;
 	demon_out_note(&ctl->settings, "run %s of ritual %s", run.run_id,

@@ -5,6 +5,7 @@
  * SIGINT end the program before the next step of each run, a second one at once; SIGHUP opens the
  * log file again. Threads end in the order HTTP, workers, follower, store.
  */
+#include "cli/gates.h"
 #include "config.h"
 #include "db/db.h"
 #include "domain/expr/expr.h"
@@ -30,6 +31,7 @@ struct daemon {
 	struct demon_server *server;
 	struct demon_expr *expr;
 	struct demon_secrets *secrets;
+	struct demon_gate_settings gates;
 	struct demon_workers *workers;
 	struct demon_follower *follower;
 	sigset_t signals;
@@ -94,13 +96,18 @@ static enum demon_rc start_workers(struct daemon *d, struct demon_err *err)
 	const struct demon_expr_options expr = {.workers = 2, .output_max = DEMON_EXPR_LIST_MAX};
 	enum demon_rc rc;
 
-	if ((rc = demon_secrets_open(&secrets, &d->secrets, err)) ||
+	if ((rc = demon_gate_settings_read(&d->gates, err)) ||
+	    (rc = demon_secrets_open(&secrets, &d->secrets, err)) ||
 	    (rc = demon_expr_open(&expr, &d->expr, err)))
 		return rc;
+	if (demon_allowlist_is_open(d->gates.allowlist))
+		demon_log_write(d->log, DEMON_LOG_WARN,
+				"APPROVER_ALLOWLIST is '*': anybody may decide about gates", NULL);
 	return demon_workers_start(&(struct demon_workers_options){.store = d->store,
 								   .log = d->log,
 								   .expr = d->expr,
 								   .secrets = d->secrets,
+								   .gates = &d->gates.config,
 								   .count = d->config.worker_count},
 				   &d->workers, err);
 }
@@ -201,6 +208,7 @@ static void stop(struct daemon *d)
 	}
 	demon_expr_close(demon_take(d->expr));
 	demon_secrets_close(demon_take(d->secrets));
+	demon_gate_settings_done(&d->gates);
 	demon_follower_stop(demon_take(d->follower));
 	if (d->store)
 		demon_store_unclaim(d->store, 0);

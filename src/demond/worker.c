@@ -116,7 +116,8 @@ static void execute(struct demon_workers *w, const struct demon_run_id *run)
 					      .stop = is_stopped,
 					      .ctx = &x,
 					      .expr = w->options.expr,
-					      .secrets = w->options.secrets};
+					      .secrets = w->options.secrets,
+					      .gates = w->options.gates};
 	struct demon_run_outcome outcome = {0};
 	struct demon_err err = {0};
 	enum demon_rc rc = demon_run_execute_watched(w->options.store, run, &watch, &outcome, &err);
@@ -342,7 +343,10 @@ static void *look_main(void *arg)
 
 static enum demon_rc open_reader(struct demon_workers *w, struct demon_err *err)
 {
-	struct demon_filter filter = {.type = "ritual.started:v1"};
+	/* what makes runs to be executed; those that wait for a time are looked for when it comes
+	 */
+	struct demon_filter filter = {
+	    .type = "ritual.started:v1,ritual.resumed:v1,approval.decided:v1"};
 	enum demon_rc rc = demon_last_seq(w->options.store, &filter.after_seq, err);
 
 	return rc ? rc : demon_reader_open(w->options.store, &filter, &w->reader, err);

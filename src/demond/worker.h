@@ -15,6 +15,7 @@
 #include <demon/store.h>
 
 struct demon_expr;
+struct demon_gate_config;
 struct demon_secrets;
 struct demon_workers;
 
@@ -24,6 +25,7 @@ struct demon_workers_options {
 	struct demon_log *log;
 	struct demon_expr *expr;
 	struct demon_secrets *secrets;
+	const struct demon_gate_config *gates;
 	size_t count; /* of threads at the same time: 1 to 1 024 */
 };
 

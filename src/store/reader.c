@@ -6,6 +6,7 @@
 
 #define BATCH_EVENTS 64
 #define BATCH_BYTES  ((size_t)1 << 20)
+#define TYPES_MAX    4
 
 DEMON_SQL(sql_all, "SELECT " DEMON_LOG_COLUMNS DEMON_LOG_TABLES
 		   "WHERE e.seq > :after ORDER BY e.seq LIMIT :limit");
@@ -14,6 +15,9 @@ DEMON_SQL(sql_scope, "SELECT " DEMON_LOG_COLUMNS DEMON_LOG_TABLES
 DEMON_SQL(sql_type, "SELECT " DEMON_LOG_COLUMNS DEMON_LOG_TABLES
 		    "WHERE e.type_id = (SELECT id FROM log_types WHERE name = :type) "
 		    "AND e.seq > :after ORDER BY e.seq LIMIT :limit");
+DEMON_SQL(sql_types, "SELECT " DEMON_LOG_COLUMNS DEMON_LOG_TABLES
+		     "WHERE e.type_id IN (SELECT id FROM log_types WHERE name IN (:type0, :type1, "
+		     ":type2, :type3)) AND e.seq > :after ORDER BY e.seq LIMIT :limit");
 DEMON_SQL(sql_runs, "SELECT " DEMON_LOG_COLUMNS DEMON_LOG_TABLES
 		    "WHERE e.scope_id IN (SELECT id FROM log_scopes WHERE run_id = :run) "
 		    "AND e.seq > :after ORDER BY e.seq LIMIT :limit");
@@ -29,8 +33,10 @@ struct demon_reader {
 	int64_t after;
 	char *tenant_id;
 	char *run_id;
-	char *type;
-	bool prefix;                             /* type ends in '*' */
+	char *type;                              /* ends in NUL; several: after each of them */
+	const char *types[TYPES_MAX];            /* in it */
+	size_t type_count;                       /* 0: all */
+	bool prefix;                             /* of types[0]; it ended in '*' */
 	struct demon_event *batch[BATCH_EVENTS]; /* owned; one block each */
 	size_t count;
 	size_t at;
@@ -114,10 +120,12 @@ static bool wanted(const struct demon_reader *reader, const struct demon_event *
 		return false;
 	if (reader->tenant_id && (!ev->tenant_id || strcmp(ev->tenant_id, reader->tenant_id) != 0))
 		return false;
-	if (!reader->type)
-		return true;
-	return reader->prefix ? strncmp(ev->type, reader->type, strlen(reader->type)) == 0
-			      : strcmp(ev->type, reader->type) == 0;
+	if (reader->prefix)
+		return strncmp(ev->type, reader->types[0], strlen(reader->types[0])) == 0;
+	for (size_t i = 0; i < reader->type_count; i++)
+		if (strcmp(ev->type, reader->types[i]) == 0)
+			return true;
+	return reader->type_count == 0;
 }
 
 static enum demon_rc collect(struct demon_reader *reader, struct demon_stmt *q, int64_t *ret_rows,
@@ -188,13 +196,16 @@ static enum demon_rc load_run(struct demon_reader *reader, int64_t *ret_rows, st
 static enum demon_rc load_some(struct demon_reader *reader, int64_t *ret_rows,
 			       struct demon_err *err)
 {
-	bool exact = reader->type && !reader->prefix;
+	static const char *const names[TYPES_MAX] = {":type0", ":type1", ":type2", ":type3"};
+	size_t count = reader->prefix ? 0 : reader->type_count;
 
 	if (reader->run_id)
 		return load_run(reader, ret_rows, err);
-	DEMON_STMT(q, reader->db, exact ? &sql_type : &sql_all);
-	if (exact)
-		demon_bind_str(&q, ":type", reader->type);
+	DEMON_STMT(q, reader->db, count == 0 ? &sql_all : count == 1 ? &sql_type : &sql_types);
+	if (count == 1)
+		demon_bind_str(&q, ":type", reader->types[0]);
+	for (size_t i = 0; count > 1 && i < TYPES_MAX; i++)
+		demon_bind_str(&q, names[i], i < count ? reader->types[i] : NULL);
 	return collect(reader, &q, ret_rows, err);
 }
 
@@ -210,11 +221,31 @@ static enum demon_rc load(struct demon_reader *reader, struct demon_err *err)
 	return rc;
 }
 
+static enum demon_rc split_types(struct demon_reader *reader, struct demon_err *err)
+{
+	size_t n;
+
+	for (char *at = reader->type; at; at++) {
+		if (reader->type_count == TYPES_MAX)
+			return demon_err_set(err, DEMON_INVALID,
+					     "a filter has at most %d types of events", TYPES_MAX);
+		reader->types[reader->type_count++] = at;
+		at += strcspn(at, ",");
+		if (!*at)
+			break;
+		*at = '\0';
+	}
+	n = reader->type_count == 1 ? strlen(reader->type) : 0;
+	if (n && reader->type[n - 1] == '*') {
+		reader->type[n - 1] = '\0';
+		reader->prefix = true;
+	}
+	return DEMON_OK;
+}
+
 static enum demon_rc keep_filter(struct demon_reader *reader, const struct demon_filter *filter,
 				 struct demon_err *err)
 {
-	size_t n = filter->type ? strlen(filter->type) : 0;
-
 	reader->after = filter->after_seq;
 	reader->tenant_id = demon_strdup(filter->tenant_id);
 	reader->run_id = demon_strdup(filter->run_id);
@@ -222,11 +253,7 @@ static enum demon_rc keep_filter(struct demon_reader *reader, const struct demon
 	if ((filter->tenant_id && !reader->tenant_id) || (filter->run_id && !reader->run_id) ||
 	    (filter->type && !reader->type))
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a reader");
-	if (n && reader->type[n - 1] == '*') {
-		reader->type[n - 1] = '\0';
-		reader->prefix = true;
-	}
-	return DEMON_OK;
+	return split_types(reader, err);
 }
 
 enum demon_rc demon_reader_open(struct demon_store *store, const struct demon_filter *filter,

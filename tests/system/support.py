@@ -73,7 +73,7 @@ class Case(unittest.TestCase):
             name: value
             for name, value in os.environ.items()
             if name == "DEMON_EVENT_SINK"
-            or not name.startswith(("DEMON_", "NATS_"))
+            or not name.startswith(("DEMON_", "NATS_", "APPROV", "WARDS_"))
             and name != "NO_COLOR"
         }
         self.env.update({"HOME": self.path("home"), "DEMON_DB": self.db, "TZ": "UTC"})

@@ -62,7 +62,8 @@ enum demon_rc demon_run_start(struct demon_store *store, const struct demon_defi
 			      const struct demon_run_options *options, struct demon_run_id *ret_run,
 			      struct demon_err *err) demon_must_check;
 
-/** Told of every event that an execution appends, after it is on disk, on the executing thread. */
+/** Told of every event that an execution appends, after it is on disk, on the executing thread; and
+ * of the approval.decided of a gate at which it stayed. */
 typedef void demon_run_listener_fn(void *ctx, const char *type, const char *payload, size_t len);
 
 /** How an execution ended. */

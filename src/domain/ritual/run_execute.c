@@ -192,6 +192,21 @@ static void set_up(struct demon_exec *x, struct demon_store *store)
 	};
 }
 
+/* What others have decided meanwhile is told as if it had been appended here. */
+static enum demon_rc tell_decision(struct demon_exec *x, struct demon_err *err)
+{
+	const json_t *decided = x->machine->leaf.decided;
+	DEMON_BUF(text, 0);
+	enum demon_rc rc;
+
+	if (!decided || !x->watch->listener)
+		return DEMON_OK;
+	if ((rc = demon_json_canonical(decided, &text, err)) || (rc = demon_buf_rc(&text, err)))
+		return rc;
+	x->watch->listener(x->watch->ctx, "approval.decided:v1", text.data, text.len);
+	return DEMON_OK;
+}
+
 static enum demon_rc execute_claimed(struct demon_store *store, struct demon_run_state *state,
 				     const struct demon_run_watch *watch, struct demon_err *err)
 {
@@ -205,10 +220,12 @@ static enum demon_rc execute_claimed(struct demon_store *store, struct demon_run
 	enum demon_rc rc;
 
 	do {
+		bool again = x.reload;
 		bool overtaken;
 
 		x.reload = x.ours = x.completed = false;
-		if ((rc = load(store, &run, true, state, err)))
+		if ((rc = load(store, &run, true, state, err)) ||
+		    (again && (rc = tell_decision(&x, err))))
 			return rc;
 		set_up(&x, store);
 		rc = execute(&x, err);
