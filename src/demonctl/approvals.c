@@ -111,7 +111,7 @@ static enum demon_rc cast(struct demon_ctl *ctl, const struct demon_gate_config 
 	struct demon_vote_answer answer = {.noop = false};
 	struct demon_run_id run;
 	struct demon_actor actor;
-	struct demon_link link;
+	struct demon_link link = {.round = 0};
 	struct demon_vote vote = {.run = &run,
 				  .gate_id = ctl->words[1],
 				  .want = want,
@@ -220,7 +220,7 @@ static enum demon_rc fill_link(struct demon_ctl *ctl, struct demon_link *link,
 enum demon_rc demon_command_approvals_link(struct demon_ctl *ctl, struct demon_err *err)
 {
 	const char *base = demon_args_get(&ctl->args, "base-url");
-	struct demon_link link;
+	struct demon_link link = {.round = 0};
 	DEMON_BUF(token, 0);
 	DEMON_BUF(url, 0);
 	enum demon_rc rc;

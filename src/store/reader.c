@@ -223,9 +223,10 @@ static enum demon_rc load(struct demon_reader *reader, struct demon_err *err)
 
 static enum demon_rc split_types(struct demon_reader *reader, struct demon_err *err)
 {
+	char *at = reader->type;
 	size_t n;
 
-	for (char *at = reader->type; at; at++) {
+	for (; at; at++) {
 		if (reader->type_count == TYPES_MAX)
 			return demon_err_set(err, DEMON_INVALID,
 					     "a filter has at most %d types of events", TYPES_MAX);
@@ -235,9 +236,9 @@ static enum demon_rc split_types(struct demon_reader *reader, struct demon_err *
 			break;
 		*at = '\0';
 	}
-	n = reader->type_count == 1 ? strlen(reader->type) : 0;
-	if (n && reader->type[n - 1] == '*') {
-		reader->type[n - 1] = '\0';
+	n = at && reader->type_count == 1 ? (size_t)(at - reader->type) : 0;
+	if (n && at[-1] == '*') {
+		at[-1] = '\0';
 		reader->prefix = true;
 	}
 	return DEMON_OK;

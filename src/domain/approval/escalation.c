@@ -196,7 +196,7 @@ static enum demon_rc find_register(struct demon_db *db, const char *tenant, cons
 }
 
 enum demon_rc demon_escalation_find(struct demon_db *db, const json_t *rules, const char *tenant,
-				    const char *gate, json_t **ret_chain, const char **ret_source,
+				    const char *gate, struct demon_escalation *ret,
 				    struct demon_err *err)
 {
 	const json_t *of_tenant = json_object_get(json_object_get(rules, "tenants"), tenant);
@@ -207,7 +207,7 @@ enum demon_rc demon_escalation_find(struct demon_db *db, const json_t *rules, co
 	if ((rc = find_register(db, tenant, gate, &chain, err)) ||
 	    (chain && (rc = demon_escalation_check(chain, "", err))))
 		return rc;
-	*ret_source = chain ? "database" : given ? "environment" : "none";
-	*ret_chain = chain ? demon_take(chain) : json_incref(given);
+	ret->source = chain ? "database" : given ? "environment" : "none";
+	ret->chain = chain ? demon_take(chain) : json_incref(given);
 	return DEMON_OK;
 }

@@ -31,12 +31,15 @@ enum demon_rc demon_escalation_check(const json_t *chain, const char *where, str
 enum demon_rc demon_escalation_parse(const char *text, json_t **ret_rules, struct demon_err *err)
     demon_must_check;
 
-/**
- * The chain of a gate. *ret_chain is new, NULL: there is none; *ret_source is "database",
- * "environment" or "none". DEMON_INVALID: the one in the database is none (another node wrote it).
- */
+/** The chain that holds for a gate. */
+struct demon_escalation {
+	json_t *chain;      /* owned, or NULL: there is none */
+	const char *source; /* "database", "environment" or "none": static storage */
+};
+
+/** The chain of a gate. DEMON_INVALID: the one in the database is none (another node wrote it). */
 enum demon_rc demon_escalation_find(struct demon_db *db, const json_t *rules, const char *tenant,
-				    const char *gate, json_t **ret_chain, const char **ret_source,
+				    const char *gate, struct demon_escalation *ret,
 				    struct demon_err *err) demon_must_check;
 
 #endif

@@ -129,7 +129,6 @@ enum demon_rc demon_gate_group_add(struct demon_gate_group *group, const char *t
 {
 	json_auto_t *payload = payload_new;
 	struct demon_buf *out = &group->events[group->count].payload;
-	enum demon_rc rc;
 
 	if (!payload)
 		return no_memory(err);
@@ -138,7 +137,7 @@ enum demon_rc demon_gate_group_add(struct demon_gate_group *group, const char *t
 	*out =
 	    (struct demon_buf){.data = demon_buf_empty, .max = demon_json_payload_limits.max_bytes};
 	group->events[group->count++].type = type;
-	if ((rc = demon_json_canonical(payload, out, err)) || (rc = demon_buf_rc(out, err)))
+	if (demon_json_canonical(payload, out, err) || demon_buf_rc(out, err))
 		return demon_err_wrap(err, "event %s", type);
 	return DEMON_OK;
 }

@@ -182,7 +182,7 @@ enum demon_rc demon_link_read(struct demon_store *store, const char *token, demo
 {
 	const size_t head = sizeof(SIGNED_AS) - 1;
 	unsigned char signer[DEMON_ORIGIN_LEN];
-	struct demon_link link;
+	struct demon_link link = {.round = 0};
 	struct demon_key key;
 	enum demon_rc rc;
 	DEMON_BUF(text, 0);

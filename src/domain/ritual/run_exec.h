@@ -13,6 +13,7 @@
 #ifndef DEMON_RUN_EXEC_H
 #define DEMON_RUN_EXEC_H
 
+#include "domain/approval/escalation.h"
 #include "domain/approval/gate.h"
 #include "domain/capsule/capsule.h"
 #include "domain/schema.h"
@@ -142,8 +143,7 @@ enum demon_rc demon_exec_timer(struct demon_exec *x, const char *what, const cha
 /** A gate that is about to be opened. Zeroed, planned, then done. */
 struct demon_gate_plan {
 	struct demon_gate gate;
-	json_t *chain;      /* owned: of its escalation, or NULL */
-	const char *source; /* where that is from: static storage */
+	struct demon_escalation escalation;
 	const char *reason;
 	const char *requester;
 };

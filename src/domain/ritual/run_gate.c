@@ -2,7 +2,6 @@
  * Gates, as the interpreter sees them: it opens one, waits, and goes on with what was decided.
  */
 #include "base/bytes.h"
-#include "domain/approval/escalation.h"
 #include "domain/approval/gate_events.h"
 #include "domain/approval/gate_rules.h"
 #include "domain/approval/terms.h"
@@ -66,7 +65,7 @@ static enum demon_rc look_up(struct demon_exec *x, struct demon_gate_plan *plan,
 		gate->round = row ? demon_col_i64(&q, 0) + 1 : 1;
 	}
 	rc = demon_escalation_find(loan.db, config_of(x)->escalation, run->tenant_id, gate->gate_id,
-				   &plan->chain, &plan->source, err);
+				   &plan->escalation, err);
 	/* who is to decide is not known, so nobody is asked */
 	return rc == DEMON_INVALID ? unfit(error, err->msg, err) : rc;
 }
@@ -95,8 +94,8 @@ enum demon_rc demon_exec_gate_plan(struct demon_exec *x, const struct demon_entr
 void demon_gate_plan_done(struct demon_gate_plan *plan)
 {
 	demon_gate_done(&plan->gate);
-	json_decref(plan->chain);
-	plan->chain = NULL;
+	json_decref(plan->escalation.chain);
+	plan->escalation.chain = NULL;
 }
 
 static json_t *names_of(const json_t *names)
@@ -131,12 +130,13 @@ static bool set_terms(json_t *opened, const struct demon_gate_terms *terms)
 
 static bool set_chain(json_t *opened, const struct demon_gate_plan *plan)
 {
-	json_t *repeat = json_object_get(plan->chain, "repeat");
+	json_t *repeat = json_object_get(plan->escalation.chain, "repeat");
 
-	return demon_run_event_set(opened, "escalation", json_string(plan->source)) &&
-	       (!plan->chain ||
-		(demon_run_event_set(opened, "levels",
-				     json_deep_copy(json_object_get(plan->chain, "levels"))) &&
+	return demon_run_event_set(opened, "escalation", json_string(plan->escalation.source)) &&
+	       (!plan->escalation.chain ||
+		(demon_run_event_set(
+		     opened, "levels",
+		     json_deep_copy(json_object_get(plan->escalation.chain, "levels"))) &&
 		 demon_run_event_set(opened, "repeat",
 				     repeat ? json_incref(repeat) : json_integer(0))));
 }

@@ -87,7 +87,7 @@ static enum demon_rc launch(struct demon_exec *x, struct demon_err *err)
 static enum demon_rc ask(struct demon_exec *x, const struct demon_entry *e, json_t *with,
 			 json_t *places, struct demon_run_error *error, struct demon_err *err)
 {
-	demon_cleanup(demon_gate_plan_done) struct demon_gate_plan plan = {.chain = NULL};
+	demon_cleanup(demon_gate_plan_done) struct demon_gate_plan plan = {.reason = NULL};
 	enum demon_rc rc;
 
 	/* what is kept back may hold the end of an earlier round */
