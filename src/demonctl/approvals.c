@@ -6,6 +6,7 @@
 #include "domain/approval/link.h"
 #include "domain/approval/vote.h"
 #include "out.h"
+#include "store/liveness.h"
 #include "store/store.h"
 
 #include <string.h>
@@ -69,6 +70,17 @@ static enum demon_rc read_actor(struct demon_ctl *ctl, struct demon_actor *actor
 	return demon_ctl_actor(ctl, "approver", actor, err);
 }
 
+/* Who decides does not execute the run. */
+static void tell_decided(struct demon_ctl *ctl, const struct demon_vote *vote, const char *state)
+{
+	demon_out_note(&ctl->settings, "gate %s is %s", vote->gate_id, state);
+	if (!demon_store_claimed_elsewhere(ctl->store, 0))
+		demon_out_note(&ctl->settings,
+			       "no daemon holds this node: unless 'demonctl run' waits for run %s, "
+			       "it goes on when demond is there",
+			       vote->run->run_id);
+}
+
 static enum demon_rc tell(struct demon_ctl *ctl, const struct demon_vote *vote,
 			  const struct demon_vote_answer *answer, struct demon_err *err)
 {
@@ -84,7 +96,7 @@ static enum demon_rc tell(struct demon_ctl *ctl, const struct demon_vote *vote,
 			demon_out_note(&ctl->settings, "gate %s: %s has voted so before",
 				       vote->gate_id, vote->actor->subject);
 		else if (answer->decided)
-			demon_out_note(&ctl->settings, "gate %s is %s", vote->gate_id, state);
+			tell_decided(ctl, vote, state);
 		else
 			demon_out_note(&ctl->settings, "gate %s: %lld of %lld votes", vote->gate_id,
 				       (long long)answer->have, (long long)answer->need);
