@@ -61,8 +61,7 @@ static demon_time next_warning(const struct demon_gate *gate)
 						 (double)(gate->expires_at - gate->requested_at));
 }
 
-/* When its task's time is up, which is its run's business; 0: never. */
-static demon_time until(const struct demon_gate *gate)
+demon_time demon_gate_until(const struct demon_gate *gate)
 {
 	const char *text = demon_gate_text(gate, "until");
 	struct demon_err err;
@@ -80,7 +79,7 @@ demon_time demon_gate_next(const struct demon_gate *gate)
 {
 	demon_time next = earlier(gate->expires_at, demon_gate_level_end(gate));
 
-	return earlier(earlier(next, next_warning(gate)), until(gate));
+	return earlier(earlier(next, next_warning(gate)), demon_gate_until(gate));
 }
 
 enum demon_gate_due demon_gate_due(const struct demon_gate *gate, demon_time now)

@@ -30,6 +30,9 @@ int64_t demon_gate_next_level(const struct demon_gate *gate);
 /** When its current level is over; 0: never. */
 demon_time demon_gate_level_end(const struct demon_gate *gate);
 
+/** When its step's time is up, which its run sees to; 0: never. */
+demon_time demon_gate_until(const struct demon_gate *gate);
+
 /** Members of what was opened. */
 int64_t demon_gate_count(const struct demon_gate *gate, const char *key); /* 0: absent */
 const char *demon_gate_text(const struct demon_gate *gate, const char *key);

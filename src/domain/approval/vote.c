@@ -149,15 +149,16 @@ static json_t *make_leveled(const struct demon_gate *gate, int64_t from, const c
 	return demon_take(payload);
 }
 
+/* @p by_hand: the reason of whoever did it; NULL: the level's time is up. */
 static enum demon_rc escalate(struct demon_gate_group *group, struct demon_gate *gate,
-			      const char *reason, struct demon_err *err)
+			      const char *by_hand, struct demon_err *err)
 {
+	const char *reason = by_hand ? by_hand : "timeout";
 	int64_t from = gate->level;
-	bool timeout = strcmp(reason, "timeout") == 0;
 	demon_time due = demon_gate_level_end(gate);
 	enum demon_rc rc = DEMON_OK;
 
-	if (timeout)
+	if (!by_hand)
 		rc = demon_gate_group_add(group, "timer.fired:v1",
 					  demon_gate_timer(gate, from, due, true, group->ts), err);
 	gate->level = demon_gate_next_level(gate);
@@ -190,7 +191,7 @@ static enum demon_rc catch_up(struct demon_gate_group *group, struct demon_gate 
 			rc = warn(group, gate, err);
 			break;
 		case DEMON_GATE_ESCALATES:
-			rc = escalate(group, gate, "timeout", err);
+			rc = escalate(group, gate, NULL, err);
 			break;
 		case DEMON_GATE_EXPIRES:
 			rc = expire(group, gate, err);
@@ -273,19 +274,26 @@ static enum demon_rc settle(struct casting *c, const struct demon_gate *gate)
 	return DEMON_OK;
 }
 
-static enum demon_rc check_seen(struct demon_db *db, const struct demon_vote *vote,
-				const struct demon_gate *gate, struct demon_err *err)
+static enum demon_rc check_seen(const struct demon_vote *vote, const struct demon_gate *gate,
+				struct demon_err *err)
 {
 	const char *asked = demon_gate_text(gate, "seen");
+
+	if (!vote->seen || (asked && strcmp(vote->seen, asked) == 0))
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_CONFLICT,
+			     "gate '%s' of run '%s' asks for something else than what was seen: "
+			     "look at it again",
+			     gate->gate_id, gate->run.run_id);
+}
+
+static enum demon_rc check_nonce(struct demon_db *db, const struct demon_vote *vote,
+				 struct demon_err *err)
+{
 	enum demon_rc rc;
 	bool row = false;
 	DEMON_STMT(q, db, &sql_nonce);
 
-	if (vote->seen && (!asked || strcmp(vote->seen, asked) != 0))
-		return demon_err_set(err, DEMON_CONFLICT,
-				     "gate '%s' of run '%s' asks for something else than what was "
-				     "seen: look at it again",
-				     gate->gate_id, gate->run.run_id);
 	if (!vote->nonce)
 		return DEMON_OK;
 	demon_bind_str(&q, ":nonce", vote->nonce);
@@ -351,6 +359,19 @@ static enum demon_rc add_vote(struct casting *c, struct demon_gate_group *group,
 	return answer->event ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "no memory for a vote");
 }
 
+/* A step whose time is up ends by that, though nobody has closed its gate yet. */
+static enum demon_rc check_until(const struct demon_gate *gate, demon_time now,
+				 struct demon_err *err)
+{
+	demon_time until = demon_gate_until(gate);
+
+	if (!until || now < until)
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_CONFLICT,
+			     "the time of the step that waits at gate '%s' of run '%s' is up",
+			     gate->gate_id, gate->run.run_id);
+}
+
 /* The gate is pending: whether the vote counts, and what it makes of the gate. */
 static enum demon_rc judge(struct casting *c, struct demon_db *db, struct demon_gate_group *group,
 			   struct demon_gate *gate, struct demon_err *err)
@@ -360,8 +381,9 @@ static enum demon_rc judge(struct casting *c, struct demon_db *db, struct demon_
 	    .vote = c->vote, .decision = decision_of(c->vote->want), .counted = counted};
 	enum demon_rc rc;
 
-	if ((rc = demon_voter_check(db, c->config, gate, c->vote->actor, c->vote->want, err)) ||
-	    (rc = check_seen(db, c->vote, gate, err)) ||
+	if ((rc = check_until(gate, group->ts, err)) ||
+	    (rc = demon_voter_check(db, c->config, gate, c->vote->actor, c->vote->want, err)) ||
+	    (rc = check_seen(c->vote, gate, err)) ||
 	    (rc = demon_gate_votes(db, gate, count, &tally, err)))
 		return rc;
 	if (!counted || tally.failed)
@@ -371,8 +393,8 @@ static enum demon_rc judge(struct casting *c, struct demon_db *db, struct demon_
 				     "'%s' has voted otherwise about gate '%s' of run '%s'",
 				     c->vote->actor->subject, gate->gate_id, gate->run.run_id);
 	c->answer->noop = tally.same;
-	if (tally.same)
-		return DEMON_OK;
+	if (tally.same || (rc = check_nonce(db, c->vote, err)))
+		return rc;
 	return add_vote(c, group, gate, counted, err);
 }
 
@@ -401,8 +423,10 @@ static enum demon_rc cast(struct demon_write *w, void *ctx, struct demon_err *er
 	if (gate.state != DEMON_GATE_PENDING) {
 		(void)settle(c, &gate);
 	} else {
+		size_t brought = group.count;
+
 		rc = judge(c, db, &group, &gate, &c->err);
-		if (rc && (!group.count || rc == DEMON_NOMEM))
+		if (rc && (!brought || rc == DEMON_NOMEM || group.count > brought))
 			return *err = c->err, rc;
 		c->rc = rc;
 	}

@@ -9,7 +9,7 @@
  *	not self   neither the gate's requester nor who started the run, unless the gate allows it
  *	listed     where the gate names approvers, roles or levels: one of them. Levels that were
  *	           gone through keep their say
- *	override   a level of the chain has been reached that allows one, and a role of it is held
+ *	override   the chain is at a level that allows one, and a role of that is held
  *	thawed     a frozen tenant or node lets nothing be granted; denials always can be
  */
 #ifndef DEMON_VOTER_H
