@@ -82,6 +82,31 @@ bool demon_json_walk_next(struct demon_json_walk *walk, struct demon_json_pair *
 	return true;
 }
 
+struct demon_json_walk demon_json_items_begin(const char *text, size_t len)
+{
+	if (len < 2 || text[0] != '[')
+		return (struct demon_json_walk){0};
+	return (struct demon_json_walk){.at = text + 1, .end = text + len};
+}
+
+bool demon_json_items_next(struct demon_json_walk *walk, struct demon_json_span *ret_item)
+{
+	const char *at = walk->at;
+	const char *behind;
+
+	if (!at)
+		return false;
+	walk->at = NULL;
+	if (at < walk->end && *at == ',')
+		at++;
+	behind = at < walk->end && *at != ']' ? skip_value(at, walk->end) : NULL;
+	if (!behind)
+		return false;
+	*ret_item = (struct demon_json_span){at, (size_t)(behind - at)};
+	walk->at = behind;
+	return true;
+}
+
 struct demon_json_span demon_json_member(const char *text, size_t len, const char *key)
 {
 	struct demon_json_walk walk = demon_json_walk_begin(text, len);

@@ -33,6 +33,10 @@ struct demon_json_walk demon_json_walk_begin(const char *text, size_t len);
 /** The next member; false at the end, and when the text is not canonical. */
 bool demon_json_walk_next(struct demon_json_walk *walk, struct demon_json_pair *ret_pair);
 
+/** The same for the items of an array. */
+struct demon_json_walk demon_json_items_begin(const char *text, size_t len);
+bool demon_json_items_next(struct demon_json_walk *walk, struct demon_json_span *ret_item);
+
 /** The value of member @p key (ASCII without escapes) of the object @p text. */
 struct demon_json_span demon_json_member(const char *text, size_t len, const char *key);
 

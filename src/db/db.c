@@ -409,6 +409,16 @@ void demon_db_checkpoint_if_due(struct demon_db *db)
 	(void)checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &err);
 }
 
+void demon_db_lay(struct demon_db *db, const void *thing)
+{
+	db->laid = thing;
+}
+
+const void *demon_db_laid(const struct demon_db *db)
+{
+	return db->laid;
+}
+
 bool demon_db_autocommit(const struct demon_db *db)
 {
 	return sqlite3_get_autocommit(db->sql) != 0;

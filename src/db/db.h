@@ -57,6 +57,11 @@ void demon_db_close_p(struct demon_db **db);
  */
 enum demon_rc demon_db_checkpoint(struct demon_db *db, struct demon_err *err) demon_must_check;
 
+/** What one user of the connection has laid down for another, deeper in the same call, or NULL:
+ * borrowed, and taken up again by whoever laid it down. */
+void demon_db_lay(struct demon_db *db, const void *thing);
+const void *demon_db_laid(const struct demon_db *db);
+
 /** True while no transaction is open: SQLite may end one by itself. */
 bool demon_db_autocommit(const struct demon_db *db);
 

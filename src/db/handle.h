@@ -31,6 +31,7 @@ struct demon_db {
 	size_t cache_size;                /* slots: 0 or a power of two */
 	size_t cache_used;
 	const struct demon_rows *rows; /* of the statement that is run on demon_rows, or NULL */
+	const void *laid;              /* demon_db_lay */
 	char path[];
 };
 

@@ -1,5 +1,6 @@
 #include "admin/register.h"
 #include "approval/gate.h"
+#include "graph/graph.h"
 #include "ritual/registry.h"
 #include "ritual/run.h"
 #include "store/store.h"
@@ -9,7 +10,7 @@ enum demon_rc demon_open(const char *path, const struct demon_options *options,
 {
 	static const struct demon_projection *const projections[] = {
 	    &demon_run_projection, &demon_gate_projection, &demon_registry_projection,
-	    &demon_register_projection, NULL};
+	    &demon_register_projection, &demon_graph_projection, NULL};
 
 	return demon_store_open(path, options, projections, ret_store, err);
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIRST_LINE "demon-digest 4\n"
+#define FIRST_LINE "demon-digest 5\n"
 
 /* The last event of each chain, in the order of the digest's lines. */
 DEMON_SQL_SCAN(sql_heads, "log_chains has a row a chain, not an event",
@@ -114,6 +114,8 @@ static enum demon_rc digest_tables(struct demon_store *store, struct demon_db *d
 
 	for (const struct demon_projection *const *p = store->projections; p && *p; p++) {
 		for (const struct demon_projection_table *t = (*p)->tables; t->name; t++) {
+			if (!t->rows)
+				continue;
 			if (n == TABLES_MAX)
 				return demon_err_set(err, DEMON_INTERNAL, "too many projections");
 			lines[n].name = t->name;

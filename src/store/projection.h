@@ -16,7 +16,9 @@
 /** One table of a projection, for digest and rebuild. */
 struct demon_projection_table {
 	const char *name;
-	/* SELECT of all columns in the order of their declaration, ORDER BY primary key */
+	/* SELECT of all columns in the order of their declaration, ORDER BY primary key; NULL: an
+	 * arrangement of what other tables say, which differs from node to node: not in the digest
+	 */
 	const struct demon_sql *rows;
 	const struct demon_sql *clear; /* DELETE of all rows */
 };
@@ -26,6 +28,8 @@ struct demon_projection {
 	const struct demon_projection_table *tables; /* ends with a NULL name */
 	enum demon_rc (*apply)(struct demon_db *db, const struct demon_event *event,
 			       struct demon_err *err);
+	/* Checks tables without rows, for verify; NULL: there are none. DEMON_CORRUPT. */
+	enum demon_rc (*check)(struct demon_db *db, struct demon_err *err);
 };
 
 #endif

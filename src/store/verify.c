@@ -215,6 +215,8 @@ static enum demon_rc verify_projections(struct demon_store *store, struct demon_
 			struct demon_table_digest is;
 			struct demon_table_digest ought;
 
+			if (!t->rows)
+				continue;
 			if ((rc = demon_digest_table(db, t, &is, err)) ||
 			    (rc = demon_digest_table(scratch, t, &ought, err)))
 				return rc;
@@ -225,6 +227,8 @@ static enum demon_rc verify_projections(struct demon_store *store, struct demon_
 						     t->name, is.rows, ought.rows);
 			ret->projection_rows += is.rows;
 		}
+		if ((*p)->check && (rc = (*p)->check(db, err)))
+			return rc;
 	}
 	return DEMON_OK;
 }

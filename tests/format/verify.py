@@ -27,7 +27,10 @@ PROJECTIONS = {"runs": "tenant_id, run_id, run_origin",
                "named_rituals": "tenant_id, ritual_id, clock, origin, hash",
                "registers": "kind, tenant, name, clock, origin, hash",
                "gates": "tenant_id, run_id, run_origin, gate_id, round",
-               "votes": "tenant_id, run_id, run_origin, gate_id, round, clock, origin, hash"}
+               "votes": "tenant_id, run_id, run_origin, gate_id, round, clock, origin, hash",
+               "graph_tags": "tenant_id, project_id, namespace, graph_id, tag, clock, origin, hash"}
+COMMITS = ("SELECT g.tenant_id, g.project_id, g.namespace, g.graph_id, c.id FROM graph_commits c "
+           "JOIN graph_graphs g ON g.graph = c.graph ORDER BY c.id")
 
 
 class Damage(Exception):
@@ -336,9 +339,10 @@ def row_json(row):
 
 def table_lines(db):
     lines = []
-    for name, key in PROJECTIONS.items():
+    queries = {name: f"SELECT * FROM {name} ORDER BY {key}" for name, key in PROJECTIONS.items()}
+    for name, query in {**queries, "graph_commits": COMMITS}.items():
         digest, count = hashlib.sha256(), 0
-        for row in db.execute(f"SELECT * FROM {name} ORDER BY {key}"):
+        for row in db.execute(query):
             digest.update(row_json(row).encode())
             count += 1
         lines.append(f"table {name} {count} {digest.hexdigest()}\n")
@@ -358,7 +362,7 @@ def verify_database(path):
         chains.close()
         if chains.events != db.execute("SELECT count(*) FROM log_events").fetchone()[0]:
             raise Damage("rows that belong to no chain")
-        text = "demon-digest 4\n" + "".join(chains.heads()) + "".join(table_lines(db))
+        text = "demon-digest 5\n" + "".join(chains.heads()) + "".join(table_lines(db))
         return chains.events, sha(text.encode()).hex()
     except sqlite3.DatabaseError as e:
         raise Damage(str(e)) from e

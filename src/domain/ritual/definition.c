@@ -1,6 +1,6 @@
 #include "definition.h"
 
-#include "arena.h"
+#include "base/arena.h"
 #include "domain/schema.h"
 #include "loader.h"
 

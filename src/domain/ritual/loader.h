@@ -7,7 +7,7 @@
 #ifndef DEMON_LOADER_H
 #define DEMON_LOADER_H
 
-#include "arena.h"
+#include "base/arena.h"
 #include "base/yaml.h"
 #include "definition.h"
 
