@@ -61,6 +61,8 @@ static int pick(struct fixture *f, int n)
 	return (int)(test_random(&f->random) % (uint64_t)n);
 }
 
+static void add(struct fixture *f, const char *fmt, ...) demon_printf_like(2, 3);
+
 static void add(struct fixture *f, const char *fmt, ...)
 {
 	va_list args;

@@ -194,8 +194,8 @@ static enum demon_rc read_entry(struct books *b, char *text, size_t number, stru
 	char name[DEMON_CAPABILITY_MAX + 1];
 	struct demon_err why;
 	const struct demon_policy_place place = {rule, ""};
-	const char *tenant;
-	const char *capability;
+	const char *tenant = NULL;
+	const char *capability = "";
 	enum demon_rc rc;
 
 	if (!equals || strchr(equals + 1, '='))
