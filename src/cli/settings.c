@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "domain/approval/link.h"
 #include "store/subject.h"
 
 #include <errno.h>
@@ -26,6 +27,9 @@ const struct demon_opt demon_global_options[] = {
      .value = "FILE",
      .source = 'f',
      .help = "credentials for NATS (not used by this version)"},
+    {.name = "public-url",
+     .value = "URL",
+     .help = "address of this node's pages, for messages and links (DEMON_PUBLIC_URL)"},
     {.name = "secrets-file",
      .value = "FILE",
      .source = 'f',
@@ -176,6 +180,17 @@ static enum demon_rc choose_secrets(const struct demon_args *args, struct demon_
 	return DEMON_OK;
 }
 
+/* What stands before the path is what people type: a proxy's prefix belongs to it. */
+static enum demon_rc choose_public_url(const struct demon_args *args, struct demon_settings *s,
+				       struct demon_err *err)
+{
+	s->public_url = choose(args, "public-url", "--public-url", "DEMON_PUBLIC_URL", NULL);
+	if (!s->public_url.value || demon_link_check_base(s->public_url.value, err) == DEMON_OK)
+		return DEMON_OK;
+	err->rc = DEMON_USAGE;
+	return demon_err_wrap(err, "%s", s->public_url.from);
+}
+
 struct demon_secrets_options demon_settings_secrets(const struct demon_settings *settings)
 {
 	return (struct demon_secrets_options){
@@ -212,7 +227,7 @@ enum demon_rc demon_settings_read(const struct demon_args *args,
 				     "tenant '%.80s' (%s) is not valid: 1 to 64 of A-Z a-z 0-9 _ -",
 				     s.tenant.value, s.tenant.from);
 	if ((rc = refuse_remote(args, err)) || (rc = choose_db(args, &s, err)) ||
-	    (rc = choose_secrets(args, &s, err))) {
+	    (rc = choose_secrets(args, &s, err)) || (rc = choose_public_url(args, &s, err))) {
 		demon_settings_done(&s);
 		return rc;
 	}

@@ -23,6 +23,7 @@ struct demon_settings {
 	struct demon_setting token; /* who acts; never printed */
 	struct demon_setting nats_url;
 	struct demon_setting nats_creds;
+	struct demon_setting public_url; /* of the pages of the node; NULL: not known */
 	struct demon_setting
 	    secrets_file; /* DEMON_SECRETS_FILE, or the older CONFIG_SECRETS_FILE */
 	struct demon_setting secrets_command; /* as it was given */
@@ -41,8 +42,9 @@ extern const struct demon_opt demon_global_options[];
 
 /**
  * Fills *ret_settings from what was given and the environment; end with demon_settings_done.
- * DEMON_USAGE: a tenant that is no id; a file or command of secrets that is none; an option or
- * variable that this version cannot serve though it would change the result (--api-url).
+ * DEMON_USAGE: a tenant that is no id; an address of pages that is none; a file or command of
+ * secrets that is none; an option or variable that this version cannot serve though it would change
+ * the result (--api-url).
  *
  * The command of secrets is a JSON array of strings, or words separated by blanks; there is no
  * shell, and no quoting but that of JSON.

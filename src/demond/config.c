@@ -180,6 +180,7 @@ void demon_config_print(const struct demon_config *config, FILE *to)
 	    {"nats-creds", &s->nats_creds},
 	    {"nats-url", &s->nats_url},
 	    {"node-id", &config->node_id},
+	    {"public-url", &s->public_url},
 	    {"secrets-command", &s->secrets_command},
 	    {"secrets-file", &s->secrets_file},
 	    {"tenant", &s->tenant},

@@ -3,7 +3,7 @@
  *
  * The main thread waits for signals, which are blocked before any other thread starts: SIGTERM and
  * SIGINT end the program before the next step of each run, a second one at once; SIGHUP opens the
- * log file again. Threads end in the order HTTP, workers, follower, store.
+ * log file again. Threads end in the order HTTP, workers, notifier, follower, store.
  */
 #include "cli/gates.h"
 #include "config.h"
@@ -12,6 +12,7 @@
 #include "follower.h"
 #include "http/server.h"
 #include "log.h"
+#include "notifier.h"
 #include "store/liveness.h"
 #include "worker.h"
 
@@ -34,6 +35,7 @@ struct daemon {
 	struct demon_gate_settings gates;
 	struct demon_workers *workers;
 	struct demon_follower *follower;
+	struct demon_notifier *notifier;
 	sigset_t signals;
 };
 
@@ -112,6 +114,17 @@ static enum demon_rc start_workers(struct daemon *d, struct demon_err *err)
 				   &d->workers, err);
 }
 
+static enum demon_rc start_notifier(struct daemon *d, struct demon_err *err)
+{
+	const struct demon_notifier_options options = {.store = d->store,
+						       .log = d->log,
+						       .secrets = d->secrets,
+						       .base_url =
+							   d->config.settings.public_url.value};
+
+	return demon_notifier_start(&options, &d->notifier, err);
+}
+
 static enum demon_rc start(struct daemon *d, struct demon_err *err)
 {
 	const struct demon_config *c = &d->config;
@@ -132,7 +145,7 @@ static enum demon_rc start(struct daemon *d, struct demon_err *err)
 	options.log_ctx = d->log;
 	if (demon_server_start(d->store, &options, &d->server, err))
 		return demon_err_wrap(err, "'%s'", c->listen.value);
-	return start_workers(d, err);
+	return (rc = start_workers(d, err)) ? rc : start_notifier(d, err);
 }
 
 static void announce(const struct daemon *d)
@@ -197,6 +210,8 @@ static bool wait_for_workers(struct daemon *d)
 static void stop(struct daemon *d)
 {
 	demon_server_stop(demon_take(d->server));
+	if (d->notifier)
+		demon_notifier_stop(d->notifier);
 	if (d->workers) {
 		demon_workers_stop(d->workers);
 		if (!wait_for_workers(d)) {
@@ -206,6 +221,7 @@ static void stop(struct daemon *d)
 		}
 		demon_workers_free(demon_take(d->workers));
 	}
+	demon_notifier_free(demon_take(d->notifier));
 	demon_expr_close(demon_take(d->expr));
 	demon_secrets_close(demon_take(d->secrets));
 	demon_gate_settings_done(&d->gates);
