@@ -231,7 +231,8 @@ static enum demon_rc fill_link(struct demon_ctl *ctl, struct demon_link *link,
 
 enum demon_rc demon_command_approvals_link(struct demon_ctl *ctl, struct demon_err *err)
 {
-	const char *base = demon_args_get(&ctl->args, "base-url");
+	const char *given = demon_args_get(&ctl->args, "base-url");
+	const char *base = given ? given : ctl->settings.public_url.value;
 	struct demon_link link = {.round = 0};
 	DEMON_BUF(token, 0);
 	DEMON_BUF(url, 0);

@@ -47,7 +47,7 @@ static const struct demon_opt link_options[] = {
     {.name = "approver", .value = "WHO", .help = "whom it is for; needed"},
     {.name = "base-url",
      .value = "URL",
-     .help = "where people reach the node's pages: prints an address instead of a token"},
+     .help = "of the node's pages: prints an address, not a token; default --public-url"},
     {.name = NULL},
 };
 

@@ -4,6 +4,7 @@
 #include "admin_commands.h"
 #include "approvals.h"
 #include "command.h"
+#include "notify_commands.h"
 
 static const struct demon_opt run_options[] = {
     {.name = "input", .value = "JSON|@FILE", .help = "input of the run; @- reads standard input"},
@@ -471,6 +472,14 @@ const struct demon_command demon_commands[] = {
      .summary = "roles of people, such as gates ask for",
      .arguments = "",
      .subcommands = demon_roles_commands},
+    {.name = "routes",
+     .summary = "where notifications go: webhooks, chats, pagers, mail",
+     .arguments = "",
+     .subcommands = demon_routes_commands},
+    {.name = "notifications",
+     .summary = "what could not be sent, and what is still to be",
+     .arguments = "",
+     .subcommands = demon_notifications_commands},
     {.name = "audit",
      .summary = "every administrative act, the last one first",
      .arguments = "",
