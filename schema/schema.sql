@@ -288,6 +288,15 @@ CREATE TABLE votes (               -- projection of approval.vote: a set that on
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX votes_by_nonce ON votes (nonce) WHERE nonce IS NOT NULL;
 
+CREATE TABLE ward_uses (           -- projection of policy.decision: sums of a set that only grows
+  tenant        TEXT NOT NULL,                  -- '*': all of them together
+  capability    TEXT NOT NULL,                  -- 'capsule.http'
+  unit          INTEGER NOT NULL CHECK (unit = 1 OR unit = 60 OR unit = 3600), -- seconds
+  start         INTEGER NOT NULL,               -- seconds since the Epoch, a multiple of the unit
+  uses          INTEGER NOT NULL,               -- that were allowed, by the time of the decision
+  PRIMARY KEY (tenant, capability, unit, start)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE local_deliveries (    -- local: one event by one route to one recipient
   id           INTEGER PRIMARY KEY,
   key          TEXT NOT NULL UNIQUE,            -- idempotency key: 32 digits, of event, route and recipient

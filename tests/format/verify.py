@@ -28,6 +28,7 @@ PROJECTIONS = {"runs": "tenant_id, run_id, run_origin",
                "registers": "kind, tenant, name, clock, origin, hash",
                "gates": "tenant_id, run_id, run_origin, gate_id, round",
                "votes": "tenant_id, run_id, run_origin, gate_id, round, clock, origin, hash",
+               "ward_uses": "tenant, capability, unit, start",
                "graph_tags": "tenant_id, project_id, namespace, graph_id, tag, clock, origin, hash"}
 COMMITS = ("SELECT g.tenant_id, g.project_id, g.namespace, g.graph_id, c.id FROM graph_commits c "
            "JOIN graph_graphs g ON g.graph = c.graph ORDER BY c.id")

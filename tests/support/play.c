@@ -34,7 +34,8 @@ int play_tear_down(void **state)
 
 enum demon_rc play_try(struct play *f, struct demon_err *err)
 {
-	const struct demon_run_watch watch = {.expr = f->expr, .gates = f->gates};
+	const struct demon_run_watch watch = {
+	    .expr = f->expr, .gates = f->gates, .wards = f->wards};
 	enum demon_rc rc;
 
 	free(f->outcome.terminal);

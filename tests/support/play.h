@@ -27,6 +27,7 @@ struct play {
 	struct run_events events; /* of the run, as far as it has come */
 	struct demon_run_outcome outcome;
 	const struct demon_gate_config *gates; /* what holds for gates; NULL: nothing */
+	const struct demon_wards *wards;       /* the same of policies */
 	struct demon_run_id run;
 };
 

@@ -85,6 +85,7 @@ enum demon_rc demon_run_execute(struct demon_store *store, const struct demon_ru
 struct demon_expr;        /* domain/expr/expr.h */
 struct demon_secrets;     /* domain/secret/secret.h */
 struct demon_gate_config; /* domain/approval/voter.h */
+struct demon_wards;       /* domain/ward/policy.h */
 
 /** What goes along with an execution; zero members: nothing. */
 struct demon_run_watch {
@@ -99,6 +100,7 @@ struct demon_run_watch {
 	struct demon_expr *expr;       /* evaluates expressions; NULL: a run that has some fails */
 	struct demon_secrets *secrets; /* NULL: none are to be had */
 	const struct demon_gate_config *gates; /* NULL: nothing is configured */
+	const struct demon_wards *wards;       /* NULL: no policy but that of the database */
 };
 
 /** As demon_run_execute(). DEMON_CANCELED: left because watch->stop said so. */

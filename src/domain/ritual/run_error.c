@@ -152,7 +152,12 @@ bool demon_run_error_is_denial(const json_t *error)
 {
 	const char *type = json_string_value(json_object_get(error, "type"));
 
-	return type && strcmp(type, DEMON_ERROR_DENIED) == 0;
+	return type && demon_run_error_type_is_denial(type);
+}
+
+bool demon_run_error_type_is_denial(const char *type)
+{
+	return strcmp(type, DEMON_ERROR_DENIED) == 0 || strcmp(type, DEMON_ERROR_POLICY) == 0;
 }
 
 /* The part of an error type of the DSL that names it; NULL: it is another's. */

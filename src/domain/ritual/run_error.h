@@ -21,9 +21,11 @@
 /* Those of this project: what was refused by people, or by a policy. Only a `catch` that names the
  * type catches one. */
 #define DEMON_ERROR_DENIED        "https://demon.example/errors/denied"
+#define DEMON_ERROR_POLICY        "https://demon.example/errors/policy"
 
-/** Whether it is such an error. */
+/** Whether it is such an error; whether that is the type of one. */
 bool demon_run_error_is_denial(const json_t *error);
+bool demon_run_error_type_is_denial(const char *type);
 
 /** What is to be raised. Zeroed, set, then done; setting it again replaces it. */
 struct demon_run_error {

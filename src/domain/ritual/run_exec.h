@@ -6,6 +6,7 @@
  *	run_task      enters tasks and ends lists
  *	run_leaf      calls capsules, waits
  *	run_gate      waits for people
+ *	run_ward      asks what the policy says of a call
  *	run_fail      errors: how they are made, caught, and end a run
  *	run_value     values: terms, variables, checks
  *	run_journal   what becomes of it all
@@ -166,6 +167,15 @@ enum demon_rc demon_exec_gate_envelope(struct demon_exec *x, json_t **ret_envelo
 				       struct demon_err *err) demon_must_check;
 /** The leaf fails: denies the gate that it is, if it is one that nobody has decided. */
 enum demon_rc demon_exec_gate_close(struct demon_exec *x, struct demon_err *err) demon_must_check;
+
+/* run_ward */
+
+/** Flushes the start of a call; within the same transaction the wards decide about it. What they
+ * deny is machine->leaf.refused afterwards. */
+enum demon_rc demon_exec_ward(struct demon_exec *x, struct demon_err *err) demon_must_check;
+/** The error of a call that they have denied. Returns DEMON_FAILED, or DEMON_NOMEM. */
+enum demon_rc demon_exec_ward_error(const struct demon_exec *x, struct demon_run_error *error,
+				    struct demon_err *err) demon_must_check;
 
 /* run_fail */
 

@@ -18,19 +18,21 @@ DEMON_SQL(sql_last_step, "SELECT step_id, attempt FROM steps WHERE tenant_id = :
 			 "AND run_id = :run AND run_origin = :origin "
 			 "ORDER BY step_id DESC LIMIT 1");
 
-static void forget(struct demon_run_journal *j)
+/* Forgets all events but the first @p left. */
+static void forget(struct demon_run_journal *j, size_t left)
 {
-	for (size_t i = 0; i < j->count; i++) {
-		free(j->items[i].payload);
-		free(j->items[i].gate_id);
+	while (j->count > left) {
+		struct demon_journal_item *last = &j->items[--j->count];
+
+		j->bytes -= last->len;
+		free(last->payload);
+		free(last->gate_id);
 	}
-	j->count = 0;
-	j->bytes = 0;
 }
 
 void demon_run_journal_done(struct demon_run_journal *j)
 {
-	forget(j);
+	forget(j, 0);
 	free(demon_take(j->items));
 	free(demon_take(j->terminal));
 }
@@ -92,8 +94,9 @@ static bool is_terminal(const char *type)
 	return strcmp(type, "ritual.completed:v1") == 0 || strcmp(type, "ritual.failed:v1") == 0;
 }
 
-enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *type,
-				    json_t *payload_new, struct demon_err *err)
+/* Keeps an event, behind the others. @p move: it moves the machine at once. */
+static enum demon_rc keep(struct demon_run_journal *j, const char *type, json_t *payload_new,
+			  bool move, struct demon_err *err)
 {
 	json_auto_t *payload = payload_new;
 	const char *gate_id = json_string_value(json_object_get(payload, "gateId"));
@@ -107,7 +110,7 @@ enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *typ
 	if (!demon_json_is_canonical(text.data, text.len, &demon_json_payload_limits))
 		return demon_err_set(err, DEMON_INVALID, "event %s: nested deeper than %u levels",
 				     type, demon_json_payload_limits.depth);
-	if ((rc = demon_machine_apply(j->machine, type, payload, err)))
+	if (move && (rc = demon_machine_apply(j->machine, type, payload, err)))
 		return rc;
 	j->items[j->count].type = type;
 	j->items[j->count].len = text.len;
@@ -121,6 +124,18 @@ enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *typ
 	return DEMON_OK;
 }
 
+enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *type,
+				    json_t *payload_new, struct demon_err *err)
+{
+	return keep(j, type, payload_new, true, err);
+}
+
+enum demon_rc demon_run_journal_amend(struct demon_run_journal *j, const char *type,
+				      json_t *payload_new, struct demon_err *err)
+{
+	return keep(j, type, payload_new, false, err);
+}
+
 bool demon_run_journal_full(const struct demon_run_journal *j)
 {
 	const struct demon_env *env = demon_store_env(j->store);
@@ -131,7 +146,7 @@ bool demon_run_journal_full(const struct demon_run_journal *j)
 
 struct append {
 	struct demon_run_journal *journal;
-	const struct demon_group *group;
+	size_t count; /* events that are kept; others come with what is decided */
 };
 
 static void bind_run(struct demon_stmt *q, const struct demon_run_id *run)
@@ -183,16 +198,57 @@ static enum demon_rc check_step(struct demon_db *db, const struct demon_run_jour
 	return DEMON_OK;
 }
 
+static enum demon_rc append_all(struct demon_write *w, const struct demon_run_journal *j,
+				struct demon_err *err)
+{
+	demon_auto_free struct demon_record *records = demon_calloc(j->count, sizeof(*records));
+	const struct demon_group group = {
+	    .stream = DEMON_STREAM_RITUAL, .ts = j->ts, .records = records, .count = j->count};
+
+	if (!records)
+		return demon_err_set(err, DEMON_NOMEM, "no memory for a group of events");
+	for (size_t i = 0; i < j->count; i++)
+		records[i] = (struct demon_record){
+		    .type = j->items[i].type,
+		    .tenant_id = j->run->tenant_id,
+		    .ritual_id = j->ritual_id,
+		    .run_id = j->run->run_id,
+		    .gate_id = j->items[i].gate_id,
+		    .payload = j->items[i].payload,
+		    .payload_len = j->items[i].len,
+		};
+	return demon_write_append(w, &group, NULL, err);
+}
+
 static enum demon_rc append(struct demon_write *w, void *ctx, struct demon_err *err)
 {
-	struct append *a = ctx;
+	const struct append *a = ctx;
+	struct demon_run_journal *j = a->journal;
 	struct demon_db *db = demon_write_db(w);
 	enum demon_rc rc;
 
-	a->journal->overtaken = false;
-	if ((rc = check_status(db, a->journal, err)) || (rc = check_step(db, a->journal, err)))
+	j->overtaken = false;
+	forget(j, a->count);
+	if ((rc = check_status(db, j, err)) || (rc = check_step(db, j, err)) ||
+	    (j->decide && (rc = j->decide(j->decide_ctx, j, db, err))))
 		return rc;
-	return demon_write_append(w, a->group, NULL, err);
+	return append_all(w, j, err);
+}
+
+/* What was decided within the transaction moves the machine now. */
+static enum demon_rc move(struct demon_run_journal *j, size_t from, struct demon_err *err)
+{
+	for (size_t i = from; i < j->count; i++) {
+		const struct demon_journal_item *item = &j->items[i];
+		json_auto_t *payload = NULL;
+		enum demon_rc rc;
+
+		if ((rc = demon_json_parse(item->payload, item->len, &demon_json_payload_limits,
+					   &payload, err)) ||
+		    (rc = demon_machine_apply(j->machine, item->type, payload, err)))
+			return rc;
+	}
+	return DEMON_OK;
 }
 
 /* What was kept back is on disk. */
@@ -213,37 +269,27 @@ static enum demon_rc flushed(struct demon_run_journal *j, struct demon_err *err)
 		if (!j->terminal)
 			return demon_err_set(err, DEMON_NOMEM, "no memory for a run's result");
 	}
-	forget(j);
+	forget(j, 0);
 	return DEMON_OK;
 }
 
 enum demon_rc demon_run_journal_flush(struct demon_run_journal *j, struct demon_err *err)
 {
-	demon_auto_free struct demon_record *records = NULL;
-	struct demon_group group = {.stream = DEMON_STREAM_RITUAL, .ts = j->ts, .count = j->count};
-	struct append a = {.journal = j, .group = &group};
+	struct append a = {.journal = j, .count = j->count};
 	enum demon_rc rc = DEMON_OK;
 
 	if (j->count == 0)
 		return DEMON_OK;
-	records = demon_calloc(j->count, sizeof(*records));
-	if (!records)
-		return demon_err_set(err, DEMON_NOMEM, "no memory for a group of events");
-	for (size_t i = 0; i < j->count; i++)
-		records[i] = (struct demon_record){
-		    .type = j->items[i].type,
-		    .tenant_id = j->run->tenant_id,
-		    .ritual_id = j->ritual_id,
-		    .run_id = j->run->run_id,
-		    .gate_id = j->items[i].gate_id,
-		    .payload = j->items[i].payload,
-		    .payload_len = j->items[i].len,
-		};
-	group.records = records;
 	for (unsigned i = 0; i < BUSY_TRIES; i++) {
 		rc = demon_store_write_repeatable(j->store, append, &a, err);
 		if (rc != DEMON_BUSY)
 			break;
 	}
-	return rc ? rc : flushed(j, err);
+	if (rc) {
+		forget(j, a.count);
+		return rc;
+	}
+	if ((rc = move(j, a.count, err)))
+		return rc;
+	return flushed(j, err);
 }

@@ -11,6 +11,7 @@
 #define DEMON_RUN_JOURNAL_H
 
 #include "base/buf.h"
+#include "db/stmt.h"
 #include "run.h"
 #include "run_machine.h"
 
@@ -24,6 +25,16 @@ struct demon_journal_item {
 	char *gate_id;    /* owned: of an event about a gate; else NULL */
 	size_t len;
 };
+
+struct demon_run_journal;
+
+/**
+ * Decides something within the transaction of a flush, with what its events are when they are
+ * appended; adds events to the group by demon_run_journal_amend(). May be called more than once:
+ * the last time counts. @p db is that of the job.
+ */
+typedef enum demon_rc demon_run_decide_fn(void *ctx, struct demon_run_journal *j,
+					  struct demon_db *db, struct demon_err *err);
 
 /** An executor's pen. Zeroed, set up, then done. */
 struct demon_run_journal {
@@ -39,6 +50,8 @@ struct demon_run_journal {
 	int64_t flushed_attempt;
 	bool overtaken; /* a flush found that the run is not open any more, or has moved on */
 	bool at_gate;   /* what is kept back decides the gate at which the run waits */
+	demon_run_decide_fn *decide; /* asked by the next flush; NULL: nothing is to be decided */
+	void *decide_ctx;
 	/* kept back */
 	struct demon_journal_item *items;
 	size_t count;
@@ -67,6 +80,11 @@ bool demon_run_event_time(json_t *payload, const char *key, demon_time t);
  */
 enum demon_rc demon_run_journal_add(struct demon_run_journal *j, const char *type,
 				    json_t *payload_new, struct demon_err *err) demon_must_check;
+
+/** Adds an event to the group that is being appended, from within a demon_run_decide_fn. It moves
+ * the machine when the group is on disk. */
+enum demon_rc demon_run_journal_amend(struct demon_run_journal *j, const char *type,
+				      json_t *payload_new, struct demon_err *err) demon_must_check;
 
 /** True when so much or for so long is kept back that it is time to flush. */
 bool demon_run_journal_full(const struct demon_run_journal *j);

@@ -70,10 +70,10 @@ static enum demon_rc announce(struct demon_exec *x, const struct demon_entry *e,
 	return demon_run_journal_add(&x->journal, "step.started:v1", demon_take(payload), err);
 }
 
-/* The start of the leaf is to be durable before it runs. */
+/* The start of the leaf is to be durable before it runs, and what the wards say of it. */
 static enum demon_rc launch(struct demon_exec *x, struct demon_err *err)
 {
-	enum demon_rc rc = demon_exec_flush(x, err);
+	enum demon_rc rc = demon_exec_ward(x, err);
 
 	if (rc)
 		return rc;
@@ -352,6 +352,19 @@ static enum demon_rc call_completed(struct demon_exec *x, const json_t *envelope
 	return is_computed(x->machine) ? demon_exec_flush(x, err) : DEMON_OK;
 }
 
+/* A policy denies the call. */
+static enum demon_rc refuse(struct demon_exec *x, struct demon_err *err)
+{
+	DEMON_RUN_ERROR(error);
+	enum demon_rc rc = demon_exec_ward_error(x, &error, err);
+
+	if (rc != DEMON_FAILED)
+		return rc;
+	x->completed = true;
+	x->ours = false;
+	return demon_exec_fail(x, &error, NULL, err);
+}
+
 static enum demon_rc perform(struct demon_exec *x, struct demon_err *err)
 {
 	json_auto_t *envelope = json_incref(x->machine->leaf.answer);
@@ -359,6 +372,8 @@ static enum demon_rc perform(struct demon_exec *x, struct demon_err *err)
 	DEMON_RUN_ERROR(error);
 	enum demon_rc rc = DEMON_OK;
 
+	if (x->machine->leaf.refused)
+		return refuse(x, err);
 	if (x->machine->leaf.decided)
 		rc = demon_exec_gate_envelope(x, &envelope, err);
 	else if (!envelope)
@@ -468,7 +483,7 @@ bool demon_exec_is_unknown(const struct demon_exec *x)
 	const struct demon_leaf *leaf = &x->machine->leaf;
 
 	return x->machine->control == DEMON_AT_LEAF && leaf->task->kind == DEMON_TASK_CALL &&
-	       !leaf->answer && !x->ours && !leaf->idempotent && !x->state->retry;
+	       !leaf->answer && !leaf->refused && !x->ours && !leaf->idempotent && !x->state->retry;
 }
 
 static enum demon_rc time_out(struct demon_exec *x, struct demon_err *err)
@@ -488,7 +503,7 @@ enum demon_rc demon_exec_leaf(struct demon_exec *x, bool *ret_wait, struct demon
 	*ret_wait = false;
 	if (leaf->task->kind != DEMON_TASK_CALL)
 		return look(x, ret_wait, err);
-	if (x->ours || leaf->answer || leaf->decided)
+	if (x->ours || leaf->answer || leaf->decided || leaf->refused)
 		return perform(x, err);
 	if (demon_machine_at_gate(x->machine) &&
 	    (!leaf->deadline || demon_run_journal_now(&x->journal) < leaf->deadline))

@@ -38,6 +38,7 @@ static void leaf_done(struct demon_leaf *leaf)
 	drop(&leaf->data);
 	drop(&leaf->answer);
 	drop(&leaf->decided);
+	drop(&leaf->refused);
 }
 
 void demon_machine_done(struct demon_machine *m)
@@ -195,6 +196,7 @@ static void repeat_leaf(struct demon_leaf *leaf, const json_t *payload)
 	demon_time deadline = demon_machine_time(payload, "deadline");
 
 	leaf->attempt = json_integer_value(json_object_get(payload, "attempt"));
+	drop(&leaf->refused);
 	if (!deadline)
 		return;
 	leaf->began = demon_machine_time(payload, "ts");
@@ -405,6 +407,19 @@ static enum demon_rc gate_decided(struct demon_machine *m, const char *type, con
 	return DEMON_OK;
 }
 
+/* A ward has decided about the call that has just started. */
+static enum demon_rc ward_evaluated(struct demon_machine *m, const char *type,
+				    const json_t *payload, struct demon_err *err)
+{
+	int64_t id = json_integer_value(json_object_get(payload, "stepId"));
+
+	if (m->control != DEMON_AT_LEAF || id != m->leaf.step_id)
+		return unfit(type, "its step is not under way", err);
+	if (json_is_false(json_object_get(payload, "allowed")))
+		put(&m->leaf.refused, payload);
+	return DEMON_OK;
+}
+
 static void pop(struct demon_machine *m)
 {
 	frame_done(&m->frames[--m->depth]);
@@ -529,7 +544,7 @@ static const struct {
     {"ritual.failed:v1", ended},           {"ritual.canceled:v1", ended},
     {"ritual.restored:v1", restored},      {"approval.opened:v1", gate_moved},
     {"approval.warned:v1", gate_moved},    {"approval.leveled:v1", gate_moved},
-    {"approval.decided:v1", gate_decided},
+    {"approval.decided:v1", gate_decided}, {"policy.evaluated:v1", ward_evaluated},
 };
 
 bool demon_machine_knows(const char *type)

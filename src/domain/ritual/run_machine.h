@@ -65,6 +65,7 @@ struct demon_leaf {
 	json_t *data;    /* the task's input */
 	json_t *answer;  /* CALL: its envelope, once it has returned and the step has not ended */
 	json_t *decided; /* a gate: what it came to (approval.decided), or NULL */
+	json_t *refused; /* CALL: why a policy denies it (policy.evaluated), or NULL */
 	int64_t round;   /* a gate: which of its rounds it is; 0: it was not opened */
 	demon_time wake; /* WAIT, LISTEN: until then; 0: no end of itself */
 	demon_time began;

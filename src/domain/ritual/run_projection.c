@@ -153,10 +153,9 @@ static enum demon_rc failed(struct demon_db *db, const struct demon_event *ev,
 		return damaged(ev, "error", err);
 	if ((rc = demon_buf_rc(&type, err)))
 		return rc;
-	return end_run(db, ev,
-		       strcmp(type.data, DEMON_ERROR_DENIED) == 0 ? DEMON_RUN_DENIED
-								  : DEMON_RUN_FAILED,
-		       type.data, err);
+	return end_run(
+	    db, ev, demon_run_error_type_is_denial(type.data) ? DEMON_RUN_DENIED : DEMON_RUN_FAILED,
+	    type.data, err);
 }
 
 static enum demon_rc canceled(struct demon_db *db, const struct demon_event *ev,

@@ -109,7 +109,8 @@ static enum demon_rc check_zone(const json_t *rule, const char *zones,
 	if (!name)
 		return demon_policy_wrong(place, "'timezone': expected a name like 'Europe/Oslo'",
 					  err);
-	rc = demon_zone_open(zones, name, &zone, &why);
+	rc = zones && !*zones ? demon_zone_check(name, &why)
+			      : demon_zone_open(zones, name, &zone, &why);
 	if (rc == DEMON_INVALID)
 		return demon_policy_wrong(place, why.msg, err);
 	return rc ? demon_err_set(err, rc, "%s: at '%.200s': %s", place->what, place->pointer,

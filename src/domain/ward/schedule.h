@@ -22,6 +22,9 @@
 /** Most rules of a capability. */
 #define DEMON_SCHEDULE_RULES 256
 
+/** A folder of zones in which none is looked up: names are held against their form alone. */
+#define DEMON_ZONES_LATER    ""
+
 /** Holds a document against what it must be, and its zones against @p zones (a folder; NULL: the
  * default). *ret_document (new) has the full names. DEMON_INVALID; DEMON_NOTFOUND: this machine
  * has no zones. */

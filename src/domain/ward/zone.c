@@ -14,7 +14,7 @@
 #define HEADER_LEN      44
 #define TRANSITIONS_MAX 8192
 #define TYPES_MAX       256
-#define OFFSET_MAX      (26 * 3600)
+#define OFFSET_MAX      ((int64_t)26 * 3600)
 #define DAY_S           ((int64_t)86400)
 /* 9999 and a day, as far as anybody's clock shows it */
 #define LOCAL_MAX       ((int64_t)253402300799)
