@@ -5,6 +5,7 @@
 #include "approvals.h"
 #include "command.h"
 #include "notify_commands.h"
+#include "policy.h"
 
 static const struct demon_opt run_options[] = {
     {.name = "input", .value = "JSON|@FILE", .help = "input of the run; @- reads standard input"},
@@ -464,6 +465,10 @@ const struct demon_command demon_commands[] = {
      .summary = "gates that wait for people, and their votes",
      .arguments = "",
      .subcommands = demon_approvals_commands},
+    {.name = "policy",
+     .summary = "how often, and when, capabilities may be used",
+     .arguments = "",
+     .subcommands = demon_policy_commands},
     {.name = "token",
      .summary = "tokens: who may do what",
      .arguments = "",

@@ -3,6 +3,7 @@
 #include "base/json_member.h"
 #include "cli/file.h"
 #include "cli/gates.h"
+#include "cli/wards.h"
 #include "domain/expr/expr.h"
 #include "out.h"
 #include "store/liveness.h"
@@ -125,6 +126,11 @@ void demon_play_progress(void *ctx, const char *type, const char *payload, size_
 	}
 }
 
+static void close_wards(struct demon_wards **wards)
+{
+	demon_wards_close(*wards);
+}
+
 /* With @p wait to the run's end, else up to its first wait. */
 static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *run, bool claimed,
 			     bool wait, struct demon_run_outcome *outcome, struct demon_err *err)
@@ -132,6 +138,7 @@ static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *r
 	const struct demon_secrets_options secrets = demon_settings_secrets(&ctl->settings);
 	struct demon_progress progress = {.settings = &ctl->settings};
 	demon_cleanup(demon_gate_settings_done) struct demon_gate_settings gates;
+	demon_cleanup(close_wards) struct demon_wards *wards = NULL;
 	struct demon_run_watch watch = {.listener = demon_play_progress,
 					.ctx = &progress,
 					.claimed = claimed,
@@ -139,10 +146,11 @@ static enum demon_rc execute(struct demon_ctl *ctl, const struct demon_run_id *r
 					.gates = &gates.config};
 	enum demon_rc rc = demon_gate_settings_read(&gates, err);
 
-	if (rc || (rc = demon_ctl_expr(ctl, err)) ||
+	if (rc || (rc = demon_ward_settings_read(&wards, err)) || (rc = demon_ctl_expr(ctl, err)) ||
 	    (rc = demon_secrets_open(&secrets, &watch.secrets, err)))
 		return rc;
 	watch.expr = ctl->expr;
+	watch.wards = wards;
 	rc = demon_run_execute_watched(ctl->store, run, &watch, outcome, err);
 	demon_secrets_close(watch.secrets);
 	return rc;
@@ -288,16 +296,17 @@ enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
 	struct demon_run_options options = play->options;
 	struct demon_run_outcome outcome = {0};
 	/* what is malformed is told before anything is started */
-	struct demon_gate_settings gates = {.allowlist = NULL};
+	demon_cleanup(demon_gate_settings_done) struct demon_gate_settings gates = {NULL};
+	demon_cleanup(close_wards) struct demon_wards *wards = NULL;
 	struct demon_run_id run;
 	enum demon_rc rc;
 
 	/* a reader of our output that goes away must not end a run in the middle of a step */
 	(void)signal(SIGPIPE, SIG_IGN);
 	options.claim = !daemon;
-	if (!daemon && (rc = demon_gate_settings_read(&gates, err)))
+	if (!daemon && ((rc = demon_gate_settings_read(&gates, err)) ||
+			(rc = demon_ward_settings_read(&wards, err))))
 		return rc;
-	demon_gate_settings_done(&gates);
 	if ((rc = demon_run_start(ctl->store, play->definition, &options, &run, err)))
 		return rc;
 	demon_out_note(&ctl->settings, "run %s of ritual %s", run.run_id,

@@ -6,6 +6,7 @@
  * log file again. Threads end in the order HTTP, workers, notifier, follower, store.
  */
 #include "cli/gates.h"
+#include "cli/wards.h"
 #include "config.h"
 #include "db/db.h"
 #include "domain/expr/expr.h"
@@ -33,6 +34,7 @@ struct daemon {
 	struct demon_expr *expr;
 	struct demon_secrets *secrets;
 	struct demon_gate_settings gates;
+	struct demon_wards *wards;
 	struct demon_workers *workers;
 	struct demon_follower *follower;
 	struct demon_notifier *notifier;
@@ -99,6 +101,7 @@ static enum demon_rc start_workers(struct daemon *d, struct demon_err *err)
 	enum demon_rc rc;
 
 	if ((rc = demon_gate_settings_read(&d->gates, err)) ||
+	    (rc = demon_ward_settings_read(&d->wards, err)) ||
 	    (rc = demon_secrets_open(&secrets, &d->secrets, err)) ||
 	    (rc = demon_expr_open(&expr, &d->expr, err)))
 		return rc;
@@ -110,6 +113,7 @@ static enum demon_rc start_workers(struct daemon *d, struct demon_err *err)
 								   .expr = d->expr,
 								   .secrets = d->secrets,
 								   .gates = &d->gates.config,
+								   .wards = d->wards,
 								   .count = d->config.worker_count},
 				   &d->workers, err);
 }
@@ -225,6 +229,7 @@ static void stop(struct daemon *d)
 	demon_expr_close(demon_take(d->expr));
 	demon_secrets_close(demon_take(d->secrets));
 	demon_gate_settings_done(&d->gates);
+	demon_wards_close(demon_take(d->wards));
 	demon_follower_stop(demon_take(d->follower));
 	if (d->store)
 		demon_store_unclaim(d->store, 0);

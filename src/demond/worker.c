@@ -117,7 +117,8 @@ static void execute(struct demon_workers *w, const struct demon_run_id *run)
 					      .ctx = &x,
 					      .expr = w->options.expr,
 					      .secrets = w->options.secrets,
-					      .gates = w->options.gates};
+					      .gates = w->options.gates,
+					      .wards = w->options.wards};
 	struct demon_run_outcome outcome = {0};
 	struct demon_err err = {0};
 	enum demon_rc rc = demon_run_execute_watched(w->options.store, run, &watch, &outcome, &err);

@@ -17,6 +17,7 @@
 struct demon_expr;
 struct demon_gate_config;
 struct demon_secrets;
+struct demon_wards;
 struct demon_workers;
 
 /** All borrowed until the end. */
@@ -26,6 +27,7 @@ struct demon_workers_options {
 	struct demon_expr *expr;
 	struct demon_secrets *secrets;
 	const struct demon_gate_config *gates;
+	const struct demon_wards *wards;
 	size_t count; /* of threads at the same time: 1 to 1 024 */
 };
 
