@@ -4,6 +4,7 @@
 #include "admin_commands.h"
 #include "approvals.h"
 #include "command.h"
+#include "graph.h"
 #include "notify_commands.h"
 #include "policy.h"
 
@@ -469,6 +470,10 @@ const struct demon_command demon_commands[] = {
      .summary = "how often, and when, capabilities may be used",
      .arguments = "",
      .subcommands = demon_policy_commands},
+    {.name = "graph",
+     .summary = "graphs: commits, tags, and what they are at any commit",
+     .arguments = "",
+     .subcommands = demon_graph_commands},
     {.name = "token",
      .summary = "tokens: who may do what",
      .arguments = "",

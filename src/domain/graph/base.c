@@ -121,6 +121,7 @@ enum demon_rc demon_graph_bases(struct demon_db *db, const struct demon_graph_co
 
 /* --- from outside -------------------------------------------------------------------------- */
 
+/* NOLINTNEXTLINE(readability-function-size): what is asked, of which graph, and whom to tell */
 enum demon_rc demon_graph_merge_bases(struct demon_store *store,
 				      const struct demon_graph_scope *scope, const char *a,
 				      const char *b, demon_graph_id_fn *fn, void *ctx,

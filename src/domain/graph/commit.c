@@ -215,6 +215,28 @@ static enum demon_rc find_tag(struct demon_db *db, const struct demon_graph_scop
 	return DEMON_OK;
 }
 
+/* By an id or the beginning of one, where @p ref can be that. A tag goes before digits that fit
+ * several commits. */
+/* NOLINTNEXTLINE(readability-function-size): which commit, of which graph */
+static enum demon_rc find_id(struct demon_db *db, const struct demon_graph_scope *scope,
+			     int64_t graph, const char *ref, struct demon_graph_commit *ret,
+			     bool *ret_found, struct demon_err *err)
+{
+	unsigned char id[DEMON_HASH_LEN];
+	struct demon_err unused;
+	bool tag = false;
+	enum demon_rc rc;
+
+	*ret_found = false;
+	if (strlen(ref) != DEMON_GRAPH_HEX_LEN && strpbrk(ref, "ghijklmnopqrstuvwxyz.-_"))
+		return DEMON_OK;
+	rc = find_digits(db, graph, ref, ret, ret_found, err);
+	if (rc != DEMON_CONFLICT)
+		return rc;
+	*ret_found = false;
+	return find_tag(db, scope, ref, id, &tag, &unused) == DEMON_OK && tag ? DEMON_OK : rc;
+}
+
 enum demon_rc demon_graph_commit_find(struct demon_db *db, const struct demon_graph_scope *scope,
 				      const char *ref, struct demon_graph_commit *ret,
 				      struct demon_err *err)
@@ -234,21 +256,8 @@ enum demon_rc demon_graph_commit_find(struct demon_db *db, const struct demon_gr
 	if (!ref || !demon_graph_id_valid(ref))
 		return demon_err_set(err, DEMON_INVALID, "'%.80s' is neither a commit nor a tag",
 				     ref ? ref : "");
-	if (strlen(ref) == DEMON_GRAPH_HEX_LEN || !strpbrk(ref, "ghijklmnopqrstuvwxyz.-_")) {
-		struct demon_err several;
-
-		rc = find_digits(db, graph, ref, ret, &found, &several);
-		if (!rc && found)
-			return DEMON_OK;
-		if (rc && rc != DEMON_CONFLICT) {
-			*err = several;
-			return rc;
-		}
-		if (rc && find_tag(db, scope, ref, id, &found, err) == DEMON_OK && !found) {
-			*err = several;
-			return rc;
-		}
-	}
+	if ((rc = find_id(db, scope, graph, ref, ret, &found, err)) || found)
+		return rc;
 	if ((rc = find_tag(db, scope, ref, id, &found, err)))
 		return rc;
 	if (!found)

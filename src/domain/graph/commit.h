@@ -62,6 +62,12 @@ enum demon_rc demon_graph_commit_cause(struct demon_write *w, const struct demon
 				       struct demon_event_ref *ret, bool *ret_own,
 				       struct demon_err *err) demon_must_check;
 
+/** The mutations of the parts that stand before the commit's event in its group, behind those of
+ * @p list. DEMON_NOTFOUND: one was archived. */
+enum demon_rc demon_graph_commit_parts(struct demon_db *db, int64_t seq,
+				       struct demon_graph_mutations *list, struct demon_err *err)
+    demon_must_check;
+
 /** What a commit is made of, ready to be stored: see demon_graph_commit_insert(). */
 struct demon_graph_plan {
 	unsigned char id[DEMON_HASH_LEN];

@@ -79,6 +79,19 @@ static enum demon_rc add_parts(struct demon_db *db, const struct demon_stmt *eve
 	return rc;
 }
 
+enum demon_rc demon_graph_commit_parts(struct demon_db *db, int64_t seq,
+				       struct demon_graph_mutations *list, struct demon_err *err)
+{
+	bool row;
+	enum demon_rc rc;
+	DEMON_STMT(q, db, &sql_payload);
+
+	demon_bind_i64(&q, ":seq", seq);
+	if ((rc = demon_step(&q, &row, err)) || !row)
+		return rc;
+	return add_parts(db, &q, list, err);
+}
+
 /* Writes the members of the event, with all mutations and what follows from it. */
 static void write_commit(const struct demon_stmt *event, const struct demon_graph_mutations *list,
 			 const struct demon_buf *parents, struct demon_buf *out)

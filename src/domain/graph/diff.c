@@ -60,6 +60,7 @@ static const char *write_item(const struct demon_graph_pair *pair, struct demon_
 	return out->data;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what is asked, of which graph, and whom to tell */
 enum demon_rc demon_graph_diff(struct demon_store *store, const struct demon_graph_scope *scope,
 			       const char *before, const char *after, demon_graph_diff_fn *fn,
 			       void *ctx, struct demon_err *err)

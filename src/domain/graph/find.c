@@ -92,6 +92,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what is asked, of which graph, and whom to tell */
 enum demon_rc demon_graph_find_nodes(struct demon_store *store,
 				     const struct demon_graph_scope *scope, const char *at,
 				     const struct demon_graph_query *query, demon_graph_item_fn *fn,

@@ -33,7 +33,7 @@
 #define DEMON_GRAPH_PARENTS_MAX 16
 #define DEMON_GRAPH_AUTHOR_MAX  256   /* bytes */
 #define DEMON_GRAPH_MESSAGE_MAX 16384 /* bytes */
-#define DEMON_GRAPH_HEX_LEN     (2 * DEMON_HASH_LEN)
+#define DEMON_GRAPH_HEX_LEN     ((size_t)2 * DEMON_HASH_LEN)
 
 /** A commit's id. */
 struct demon_graph_id {

@@ -171,14 +171,11 @@ static enum demon_rc drop_parts(struct demon_db *db, const struct demon_event *e
 	return demon_exec(&q, err);
 }
 
-static enum demon_rc read_mutations(struct demon_db *db, const struct demon_event *ev,
-				    struct said *said, struct demon_err *err)
+/* The mutations of the event itself, behind those of its parts. */
+static enum demon_rc add_own(const struct demon_event *ev, struct said *said, struct demon_err *err)
 {
-	enum demon_rc rc;
+	enum demon_rc rc = DEMON_OK;
 
-	said->list.text.data = demon_buf_empty;
-	if ((rc = read_parts(db, ev, said, err)))
-		return rc;
 	if (said->own.at || strcmp(ev->type, DEMON_GRAPH_JOINED) != 0)
 		rc = demon_graph_mutations_add(&said->list, said->own.at, said->own.len, err);
 	if (rc || (rc = demon_graph_mutations_index(&said->list, err)))
@@ -186,6 +183,16 @@ static enum demon_rc read_mutations(struct demon_db *db, const struct demon_even
 	said->record.mutations =
 	    (struct demon_json_span){said->list.text.data, said->list.text.len};
 	return DEMON_OK;
+}
+
+static enum demon_rc read_mutations(struct demon_db *db, const struct demon_event *ev,
+				    struct said *said, struct demon_err *err)
+{
+	enum demon_rc rc;
+
+	said->list.text.data = demon_buf_empty;
+	rc = read_parts(db, ev, said, err);
+	return rc ? rc : add_own(ev, said, err);
 }
 
 static enum demon_rc find_parents(struct demon_db *db, const struct demon_event *ev,
@@ -235,6 +242,29 @@ static enum demon_rc derive(struct demon_db *db, const struct demon_event *ev, s
 				     "event %s of graph '%s': its id does not follow from its "
 				     "content",
 				     ev->type, ev->graph_id);
+	return DEMON_OK;
+}
+
+enum demon_rc demon_graph_event_derive(struct demon_db *db, const struct demon_event *ev,
+				       struct demon_graph_mutations *parts,
+				       unsigned char root[DEMON_HASH_LEN], struct demon_err *err)
+{
+	demon_cleanup(said_free) struct said *said = demon_calloc(1, sizeof(*said));
+	enum demon_rc rc;
+
+	if (!said)
+		return demon_err_set(err, DEMON_NOMEM, "no memory for a commit");
+	said->list.text.data = demon_buf_empty;
+	if ((rc = read_said(ev, said, err)))
+		return rc;
+	said->parts = (struct demon_json_span){0};
+	if (parts->count)
+		demon_buf_add(&said->list.text, parts->text.data, parts->text.len);
+	said->list.count = parts->count;
+	if ((rc = demon_buf_rc(&said->list.text, err)) || (rc = add_own(ev, said, err)) ||
+	    (rc = find_parents(db, ev, said, err)) || (rc = derive(db, ev, said, err)))
+		return rc;
+	memcpy(root, said->record.root, DEMON_HASH_LEN);
 	return DEMON_OK;
 }
 

@@ -47,4 +47,11 @@ enum demon_rc demon_graph_events_make(struct demon_sha256 *sha,
     demon_must_check;
 void demon_graph_events_done(struct demon_graph_events *events);
 
+/** Derives root and id of a commit from its event, its parents' states, and the mutations of its
+ * @p parts (mutation.h). DEMON_CORRUPT: they are not what the event says. */
+enum demon_rc demon_graph_event_derive(struct demon_db *db, const struct demon_event *ev,
+				       struct demon_graph_mutations *parts,
+				       unsigned char root[DEMON_HASH_LEN], struct demon_err *err)
+    demon_must_check;
+
 #endif

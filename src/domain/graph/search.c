@@ -41,7 +41,7 @@ static uint32_t *place_of(const struct search *s, const char *id, size_t len)
 	for (size_t k = 0; k < len; k++)
 		hash = (hash ^ (unsigned char)id[k]) * UINT64_C(0x100000001b3);
 	i = (size_t)(hash ^ hash >> 29) & (s->table_room - 1);
-	while (s->table[i]) {
+	while (s->at && s->table[i]) {
 		const struct met *m = &s->at[s->table[i] - 1];
 
 		if (m->len == len && memcmp(m->id, id, len) == 0)
@@ -83,14 +83,16 @@ static enum demon_rc meet(struct search *s, const char *id, size_t len,
 	uint32_t *place;
 	enum demon_rc rc;
 
-	if (s->count == s->room && grow(s, err))
+	if ((s->count == s->room || !s->at) && grow(s, err))
 		return err->rc;
 	place = place_of(s, id, len);
 	if (*place || len > DEMON_ID_MAX)
 		return DEMON_OK;
 	if ((rc = demon_graph_state_node(s->state, id, len, &value, err)) || !value.at)
 		return rc;
-	m = &s->at[s->count];
+	m = s->at + s->count;
+	if (!s->at)
+		return no_memory(err);
 	*m = (struct met){.len = (unsigned char)len, .from = s->current};
 	memcpy(m->id, id, len);
 	if (link) {
@@ -149,6 +151,7 @@ static int by_distance(const void *a, const void *b)
 	return x->distance != y->distance ? x->distance - y->distance : strcmp(x->id, y->id);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what is asked, of which graph, and whom to tell */
 enum demon_rc demon_graph_neighbors(struct demon_store *store,
 				    const struct demon_graph_scope *scope, const char *at,
 				    const char *node_id, const struct demon_graph_reach *reach,
@@ -185,8 +188,8 @@ enum demon_rc demon_graph_neighbors(struct demon_store *store,
 static enum demon_rc write_path(const struct search *s, size_t last, struct demon_buf *out,
 				struct demon_err *err)
 {
-	demon_auto_free size_t *way = demon_calloc((size_t)s->at[last].distance + 1, sizeof(*way));
-	size_t n = (size_t)s->at[last].distance + 1;
+	size_t n = s->at ? (size_t)s->at[last].distance + 1 : 0;
+	demon_auto_free size_t *way = demon_calloc(n + 1, sizeof(*way));
 
 	if (!way)
 		return no_memory(err);
@@ -206,6 +209,7 @@ static enum demon_rc write_path(const struct search *s, size_t last, struct demo
 	return DEMON_OK;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what is asked, of which graph, and whom to tell */
 enum demon_rc demon_graph_path(struct demon_store *store, const struct demon_graph_scope *scope,
 			       const char *at, const char *from, const char *to,
 			       const struct demon_graph_reach *reach, struct demon_buf *out,

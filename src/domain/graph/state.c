@@ -33,7 +33,7 @@ enum demon_rc demon_graph_tries_decode(const void *bytes, size_t len, struct dem
 
 	if (!bytes || len != DEMON_GRAPH_TRIES_MAX)
 		return demon_err_set(err, DEMON_CORRUPT, "graph_commits: a state is damaged");
-	for (size_t i = 0; i < 3; i++, at += DEMON_HASH_LEN + 8) {
+	for (size_t i = 0; i < 3; i++, at += (size_t)DEMON_HASH_LEN + 8) {
 		memcpy(refs[i]->hash, at, DEMON_HASH_LEN);
 		refs[i]->position = demon_get_be64(at + DEMON_HASH_LEN);
 	}
@@ -135,6 +135,7 @@ enum demon_rc demon_graph_state_edge(struct demon_graph_state *state, const char
 	return find(state, state->edges, id, len, ret, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what is asked, of which graph, and whom to tell */
 enum demon_rc demon_graph_state_links(struct demon_graph_state *state, const char *id, size_t len,
 				      bool out, demon_graph_link_fn *fn, void *ctx,
 				      struct demon_err *err)

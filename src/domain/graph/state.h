@@ -15,7 +15,7 @@ struct demon_graph_tries {
 };
 
 /** Bytes of demon_graph_tries_encode at most. */
-#define DEMON_GRAPH_TRIES_MAX (3 * (DEMON_HASH_LEN + 8))
+#define DEMON_GRAPH_TRIES_MAX ((size_t)3 * (DEMON_HASH_LEN + 8))
 
 /** As one string of bytes, for a column; returns its length. */
 size_t demon_graph_tries_encode(const struct demon_graph_tries *tries,

@@ -51,6 +51,7 @@ static enum demon_rc no_tag(const char *tag, struct demon_err *err)
 }
 
 /* Hands out what holds, if the tag is there; *ret_given says so. */
+/* NOLINTNEXTLINE(readability-function-size): what is asked, of which graph, and whom to tell */
 static enum demon_rc give(struct demon_db *db, const struct demon_graph_scope *scope,
 			  const char *tag, demon_graph_tag_fn *fn, void *ctx, bool *ret_given,
 			  struct demon_err *err)
@@ -230,6 +231,15 @@ static enum demon_rc append(struct demon_write *w, const struct demon_graph_tagg
 	return demon_write_append(w, &group, NULL, err);
 }
 
+static enum demon_rc check_id(const char *what, const char *id, struct demon_err *err)
+{
+	if (demon_graph_id_valid(id))
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_INVALID,
+			     "%s '%.80s' is not valid: 1 to %d letters, digits, '_', '-' and '.'",
+			     what, id ? id : "", DEMON_ID_MAX);
+}
+
 enum demon_rc demon_graph_tag_in(struct demon_write *w, const struct demon_graph_tagging *t,
 				 struct demon_graph_id *ret_previous, struct demon_err *err)
 {
@@ -238,17 +248,9 @@ enum demon_rc demon_graph_tag_in(struct demon_write *w, const struct demon_graph
 	struct holds holds = {0};
 	enum demon_rc rc;
 
-	if ((rc = demon_graph_scope_check(&t->scope, err)))
+	if ((rc = demon_graph_scope_check(&t->scope, err)) || (rc = check_id("tag", t->tag, err)) ||
+	    (t->actor && (rc = check_id("actor", t->actor, err))))
 		return rc;
-	if (!demon_graph_id_valid(t->tag) || (t->actor && !demon_graph_id_valid(t->actor)))
-		return demon_err_set(err, DEMON_INVALID,
-				     "%s '%.80s' is not valid: 1 to %d letters, digits, '_', '-' "
-				     "and '.'",
-				     demon_graph_id_valid(t->tag) ? "actor" : "tag",
-				     demon_graph_id_valid(t->tag) ? t->actor
-				     : t->tag                     ? t->tag
-								  : "",
-				     DEMON_ID_MAX);
 	if ((rc = give(db, &t->scope, t->tag, keep_id, &holds, &holds.there, err)) ||
 	    (t->commit && (rc = demon_graph_commit_find(db, &t->scope, t->commit, &to, err))))
 		return rc;

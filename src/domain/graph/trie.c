@@ -70,7 +70,7 @@ static enum demon_rc load(struct demon_trie *t, struct demon_trie_child *child,
 		return DEMON_OK;
 	if ((rc = demon_trie_read(s, child->ref.position, &s->arena, &child->node, err)))
 		return rc;
-	if (child->ref.position) {
+	if (child->ref.position && child->node) {
 		memcpy(child->node->hash, child->ref.hash, DEMON_HASH_LEN);
 		child->node->hashed = true;
 	}
