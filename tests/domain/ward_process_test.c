@@ -5,6 +5,7 @@
 #include "support/test.h"
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "base/json_member.h"
 #include "domain/ward/ward.h"
 #include "store/readers.h"
@@ -161,9 +162,133 @@ static void eight_processes_share_a_quota_to_the_last_use_across_kill_9(void **s
 	test_dir_remove(dir);
 }
 
+/* A run that is allowed one call and denied the next, in a process that dies at a point. */
+struct death {
+	const char *dir;
+	struct demon_definition *definition;
+	enum demon_fault point;
+	unsigned nth;
+};
+
+static const struct demon_wards_options one_is_denied = {.capabilities = "GLOBAL:echo=9:60"};
+
+/* To the end of the run, if that is not to be: 7, and -1 on an error. */
+static int go(const char *dir, const char **ret_status)
+{
+	const struct demon_options options = {.node_id = "n"};
+	struct demon_run_outcome outcome = {0};
+	struct demon_run_watch watch = {.listener = NULL};
+	struct demon_wards *wards = NULL;
+	struct demon_store *store = NULL;
+	struct demon_run_id run;
+	struct demon_err err;
+	int result = -1;
+
+	if (demon_wards_open(&one_is_denied, &wards, &err) == DEMON_OK &&
+	    demon_open(test_path(dir, "demon.db"), &options, &store, &err) == DEMON_OK &&
+	    demon_run_find(store, "default", "r-1", &run, &err) == DEMON_OK) {
+		watch.wards = wards;
+		if (demon_run_execute_watched(store, &run, &watch, &outcome, &err) == DEMON_OK)
+			result = 7;
+	}
+	*ret_status = outcome.status;
+	free(outcome.terminal);
+	demon_close(store);
+	demon_wards_close(wards);
+	return result;
+}
+
+static int die(void *arg)
+{
+	const struct death *d = arg;
+	const char *status;
+
+	demon_fault_arm(d->point, d->nth, true);
+	return go(d->dir, &status);
+}
+
+static void begin(const struct death *d)
+{
+	const struct demon_options options = {.create = true, .node_id = "n"};
+	struct demon_store *store = NULL;
+	struct demon_run_id run;
+	struct demon_err err;
+
+	assert_ok(demon_open(test_path(d->dir, "demon.db"), &options, &store, &err), &err);
+	assert_ok(demon_run_start(store, d->definition,
+				  &(struct demon_run_options){.run_id = "r-1"}, &run, &err),
+		  &err);
+	demon_close(store);
+}
+
+/* Every start of a call has its decision, and nothing else has one. */
+static void check_decisions(const struct death *d)
+{
+	const struct demon_options options = {.node_id = "n"};
+	struct demon_store *store = NULL;
+	struct run_events events = {0};
+	size_t decisions = 0;
+	size_t denied = 0;
+	struct demon_err err;
+
+	assert_ok(demon_open(test_path(d->dir, "demon.db"), &options, &store, &err), &err);
+	run_events_read(store, "r-1", &events);
+	for (size_t i = 0; i < events.count; i++) {
+		bool call = strcmp(events.items[i].type, "step.started:v1") == 0;
+		bool next = i + 1 < events.count &&
+			    strcmp(events.items[i + 1].type, "policy.decision:v1") == 0;
+
+		assert_int_equal(call, next);
+		decisions += next;
+		denied += strstr(events.items[i].payload, "\"limit_exceeded\"") != NULL;
+	}
+	assert_int_equal(denied, 1);
+	assert_true(decisions >= 2);
+	run_events_done(&events);
+	demon_close(store);
+}
+
+static void a_process_that_is_killed_anywhere_leaves_a_decision_or_no_start(void **state)
+{
+	static const enum demon_fault points[] = {
+	    DEMON_FAULT_TXN_BEGUN,    DEMON_FAULT_APPEND_EVENT,  DEMON_FAULT_APPEND_APPLIED,
+	    DEMON_FAULT_JOB_DONE,     DEMON_FAULT_COMMIT_BEFORE, DEMON_FAULT_COMMIT_AFTER,
+	    DEMON_FAULT_STEP_STARTED, DEMON_FAULT_STEP_RAN,      DEMON_FAULT_STEP_COMPLETED,
+	};
+	struct death d = {.nth = 0};
+	unsigned deaths = 0;
+
+	(void)state;
+	for (size_t i = 0; i < demon_count(points); i++) {
+		bool died = true;
+
+		for (d.nth = 1; died; d.nth++) {
+			char *dir = test_dir();
+			const char *status = NULL;
+
+			d.dir = dir;
+			d.point = points[i];
+			d.definition = run_definition(
+			    DSL("{'a':{'call':'echo','with':{'message':'m'}}},{'b':{'call':'exec',"
+				"'with':{'command':['false'],'idempotent':false}}}"));
+			begin(&d);
+			died = WIFSIGNALED(test_fork(die, &d));
+			deaths += died;
+			assert_int_equal(go(d.dir, &status), 7);
+			assert_string_equal(status, "Denied");
+			check_decisions(&d);
+			demon_definition_free(d.definition);
+			test_dir_remove(dir);
+		}
+	}
+	(void)fprintf(stderr, "%u deaths\n", deaths);
+	assert_true(deaths >= 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_process_that_is_killed_anywhere_leaves_a_decision_or_no_start),
 	    cmocka_unit_test(eight_processes_share_a_quota_to_the_last_use_across_kill_9),
 	};
 
