@@ -77,6 +77,9 @@ void demon_json_number(struct demon_buf *out, double v);
 /** Appends a string, number or boolean as plain text; false: it is something else. */
 bool demon_json_scalar(const json_t *value, struct demon_buf *out);
 
+/** A deep copy (new): whole, or NULL. jansson's own leaves out what memory does not suffice for. */
+json_t *demon_json_copy(const json_t *tree) demon_must_check;
+
 /** What a value is, for messages: "a string", "an integer", "a mapping"; NULL is "nothing". Static
  * storage. */
 const char *demon_json_describe(const json_t *value);

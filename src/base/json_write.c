@@ -434,6 +434,17 @@ bool demon_json_scalar(const json_t *value, struct demon_buf *out)
 	return true;
 }
 
+json_t *demon_json_copy(const json_t *tree)
+{
+	json_t *copy = json_deep_copy(tree);
+
+	if (copy && !json_equal(copy, tree)) {
+		json_decref(copy);
+		return NULL;
+	}
+	return copy;
+}
+
 const char *demon_json_describe(const json_t *value)
 {
 	if (!value)

@@ -1,6 +1,7 @@
 #include "courier.h"
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "domain/admin/register.h"
 #include "domain/approval/link.h"
 #include "recipients.h"
@@ -129,8 +130,10 @@ static enum demon_rc read_letter(struct letter *l, const struct demon_delivery *
 		return rc;
 	if (rc)
 		l->lost = "the route was taken away";
-	else if (demon_route_parse(l->value, &route, err))
+	else if ((rc = demon_route_parse(l->value, &route, err)) == DEMON_INVALID)
 		l->lost = "the route is none that this version knows";
+	else if (rc)
+		return rc;
 	else if (route.disabled)
 		l->lost = "the route is disabled";
 	if (l->lost)
@@ -249,6 +252,8 @@ enum demon_rc demon_courier_deliver(const struct demon_courier *courier,
 	}
 	if ((rc = send(&l, delivery, &out.sent, err)))
 		return rc;
+	if (DEMON_FAULT(NOTICE_SENT))
+		return demon_err_set(err, DEMON_IO, "fault after a notification was sent");
 	demon_route_read(l.value, &route);
 	if ((rc = demon_delivery_record(courier->store, delivery, &out.sent, route.attempts,
 					&out.state, err)))

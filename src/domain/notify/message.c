@@ -104,7 +104,7 @@ static json_t *render_tree(const json_t *tree, const json_t *values) /* NOLINT(m
 	}
 	out = json_is_object(tree) ? json_object() : json_is_array(tree) ? json_array() : NULL;
 	if (!out)
-		return json_is_object(tree) || json_is_array(tree) ? NULL : json_deep_copy(tree);
+		return json_is_object(tree) || json_is_array(tree) ? NULL : demon_json_copy(tree);
 	json_object_foreach(demon_json_iterable(tree), key, value)
 	{
 		if (json_object_set_new(out, key, render_tree(value, values))) {
@@ -174,6 +174,17 @@ static enum demon_rc sign(const struct words *w, demon_time now, struct demon_me
 	return m->fields.failed ? no_memory(err) : DEMON_OK;
 }
 
+/* Members of a body. json_pack's optional ones would be left out where memory runs out. */
+static bool put_text(json_t *object, const char *key, const char *text)
+{
+	return !text || json_object_set_new(object, key, json_string(text)) == 0;
+}
+
+static bool put(json_t *object, const char *key, const json_t *value)
+{
+	return !value || json_object_set(object, key, demon_json_iterable(value)) == 0;
+}
+
 static json_t *webhook_body(const struct words *w)
 {
 	const struct demon_notice *n = w->notice;
@@ -181,17 +192,22 @@ static json_t *webhook_body(const struct words *w)
 	char run_origin[2 * DEMON_ORIGIN_LEN + 1];
 	char ts[DEMON_RFC3339_LEN + 1];
 	const json_t *own = demon_route_template(w->route, n->topic, "body");
+	json_auto_t *body = NULL;
 
 	if (own)
 		return render_tree(own, w->values);
 	demon_hex(ev->run_origin, sizeof(ev->run_origin), run_origin);
 	demon_rfc3339(ev->ts, ts);
-	return json_pack("{s:O*,s:s,s:s*,s:s,s:O*,s:s*,s:s*,s:s*,s:s*,s:s*,s:s,s:s,s:s,s:O*}",
-			 "data", n->payload, "event", n->topic->name, "gateId", ev->gate_id, "id",
-			 n->key, "links", n->links, "node", n->node, "ritualId", ev->ritual_id,
-			 "runId", ev->run_id, "runOrigin", ev->run_id ? run_origin : NULL,
-			 "tenantId", ev->tenant_id, "text", w->text.data, "title", w->title.data,
-			 "ts", ts, "url", json_object_get(w->values, "url"));
+	body = json_pack("{s:s,s:s,s:s,s:s,s:s}", "event", n->topic->name, "id", n->key, "text",
+			 w->text.data, "title", w->title.data, "ts", ts);
+	if (!body || !put(body, "data", n->payload) || !put(body, "links", n->links) ||
+	    !put(body, "url", json_object_get(w->values, "url")) ||
+	    !put_text(body, "gateId", ev->gate_id) || !put_text(body, "node", n->node) ||
+	    !put_text(body, "ritualId", ev->ritual_id) || !put_text(body, "runId", ev->run_id) ||
+	    !put_text(body, "runOrigin", ev->run_id ? run_origin : NULL) ||
+	    !put_text(body, "tenantId", ev->tenant_id))
+		return NULL;
+	return demon_take(body);
 }
 
 static enum demon_rc build_webhook(const struct words *w, demon_time now, struct demon_message *m,
@@ -224,18 +240,19 @@ static json_t *incident_payload(const struct words *w)
 	const struct demon_notice *n = w->notice;
 	const char *severity = w->route->severity;
 	char ts[DEMON_RFC3339_LEN + 1];
-	json_t *details = json_deep_copy(w->values);
+	json_auto_t *details = demon_json_copy(w->values);
+	json_auto_t *payload = NULL;
 
 	demon_rfc3339(n->event->ts, ts);
-	if (!details || json_object_set_new(details, "text", json_string(w->text.data))) {
-		json_decref(details);
+	if (!details || json_object_set_new(details, "text", json_string(w->text.data)))
 		return NULL;
-	}
-	return json_pack("{s:s,s:s*,s:o,s:s*,s:s,s:s,s:s,s:s}", "class", n->topic->name,
-			 "component", n->event->ritual_id, "custom_details", details, "group",
-			 n->event->tenant_id, "severity", severity ? severity : n->topic->severity,
-			 "source", n->node ? n->node : "demon", "summary", w->title.data,
-			 "timestamp", ts);
+	payload = json_pack("{s:s,s:O,s:s,s:s,s:s,s:s}", "class", n->topic->name, "custom_details",
+			    details, "severity", severity ? severity : n->topic->severity, "source",
+			    n->node ? n->node : "demon", "summary", w->title.data, "timestamp", ts);
+	if (!payload || !put_text(payload, "component", n->event->ritual_id) ||
+	    !put_text(payload, "group", n->event->tenant_id))
+		return NULL;
+	return demon_take(payload);
 }
 
 static enum demon_rc build_incident(const struct words *w, struct demon_message *m,

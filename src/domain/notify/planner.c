@@ -195,7 +195,7 @@ static enum demon_rc take_route(void *ctx, const struct demon_register_row *row,
 	struct life life = {.birth = row->clock};
 	json_auto_t *value = NULL;
 	struct demon_route route;
-	struct demon_err ignored;
+	struct demon_err why;
 	struct held *h;
 	enum demon_rc rc;
 
@@ -204,8 +204,8 @@ static enum demon_rc take_route(void *ctx, const struct demon_register_row *row,
 	    (rc = demon_register_writes(r->db, DEMON_REGISTER_ROUTE, row->tenant, row->name,
 					look_back, &life, err)))
 		return rc;
-	if (demon_route_parse(value, &route, &ignored))
-		return DEMON_OK;
+	if ((rc = demon_route_parse(value, &route, &why)))
+		return rc == DEMON_INVALID ? DEMON_OK : demon_err_set(err, rc, "%s", why.msg);
 	if (!make_room((void **)&p->held, p->count, &p->room, sizeof(*p->held)))
 		return demon_err_set(err, DEMON_NOMEM, "no memory for routes");
 	h = &p->held[p->count++];

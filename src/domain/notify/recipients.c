@@ -31,7 +31,7 @@ enum demon_rc demon_recipients_terms(struct demon_db *db, const struct demon_occ
 	rc = demon_gate_find(db, &run, event->gate_id, json_integer_value(round), &gate, err);
 	if (rc)
 		return rc == DEMON_NOTFOUND ? DEMON_OK : rc;
-	*ret_opened = json_copy(gate.opened);
+	*ret_opened = demon_json_copy(gate.opened);
 	if (!*ret_opened || json_object_set_new(*ret_opened, "level", json_integer(gate.level)))
 		return demon_err_set(err, DEMON_NOMEM, "no memory for the terms of a gate");
 	return DEMON_OK;
@@ -178,7 +178,7 @@ enum demon_rc demon_recipients_find(struct demon_db *db, const struct demon_rout
 
 	if (route->approvers && (rc = demon_recipients_approvers(db, occasion, &subjects, err)))
 		return rc;
-	addresses = route->to ? json_copy(demon_json_iterable(route->to)) : json_array();
+	addresses = route->to ? demon_json_copy(route->to) : json_array();
 	if (!addresses)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for recipients");
 	json_array_foreach(subjects, i, subject)

@@ -49,7 +49,8 @@ struct demon_route {
 };
 
 /**
- * Checks a value and reads it. DEMON_INVALID: "at '/events/2': ...", what is wrong with it.
+ * Checks a value and reads it. DEMON_INVALID: "at '/events/2': ...", what is wrong with it;
+ * DEMON_NOMEM.
  * *ret_route borrows from @p value.
  */
 enum demon_rc demon_route_parse(const json_t *value, struct demon_route *ret_route,

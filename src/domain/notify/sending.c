@@ -149,7 +149,7 @@ static enum demon_rc fill(struct attempt *a, const json_t *value, struct demon_e
 	json_auto_t *places = demon_route_secrets(value);
 	enum demon_rc rc;
 
-	a->value = json_deep_copy(value);
+	a->value = demon_json_copy(value);
 	if (!a->value || !places)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a route");
 	rc = demon_secrets_fill(a->sending->secrets, a->value, places, &a->redactor, err);

@@ -55,7 +55,7 @@ enum demon_rc demon_template_check(const char *text, const char *const *names, s
 	struct place p;
 
 	if (strlen(text) > DEMON_TEMPLATE_MAX)
-		return demon_err_set(err, DEMON_TOOBIG, "the text is longer than %zu bytes",
+		return demon_err_set(err, DEMON_INVALID, "the text is longer than %zu bytes",
 				     DEMON_TEMPLATE_MAX);
 	for (; find(text, &p); text = p.end) {
 		size_t i = 0;

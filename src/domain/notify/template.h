@@ -18,8 +18,8 @@ enum demon_escape {
 	DEMON_ESCAPE_CHAT, /* as text; what begins links and mentions in chats is written out */
 };
 
-/** DEMON_INVALID: a brace is not closed, or a name is none of @p names; says which was meant.
- * DEMON_TOOBIG. */
+/** DEMON_INVALID: a brace is not closed, a name is none of @p names (says which was meant), or it
+ * is too long. */
 enum demon_rc demon_template_check(const char *text, const char *const *names, size_t count,
 				   struct demon_err *err) demon_must_check;
 
