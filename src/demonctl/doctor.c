@@ -6,6 +6,7 @@
 #include "command.h"
 #include "db/db.h"
 #include "domain/admin/freeze.h"
+#include "domain/notify/delivery.h"
 #include "out.h"
 #include "store/liveness.h"
 #include "store/readers.h"
@@ -257,6 +258,28 @@ static enum demon_rc check_freeze(struct doctor *d, struct demon_err *err)
 	return report(d, &f, err);
 }
 
+/* What was given up waits for somebody; what is still to be sent does not. */
+static enum demon_rc check_notifications(struct doctor *d, struct demon_err *err)
+{
+	struct finding f = {.check = "notifications",
+			    .remedy = "demonctl notifications list; then retry or drop them"};
+	int64_t counts[DEMON_DELIVERY_STATES];
+	enum demon_rc rc;
+
+	{
+		DEMON_READ(loan);
+
+		if ((rc = demon_store_borrow(d->ctl->store, &loan, err)) ||
+		    (rc = demon_deliveries_count(loan.db, counts, err)))
+			return rc;
+	}
+	f.ok = counts[DEMON_DELIVERY_DEAD] == 0;
+	(void)snprintf(f.text, sizeof(f.text), "%lld given up, %lld to be sent",
+		       (long long)counts[DEMON_DELIVERY_DEAD],
+		       (long long)counts[DEMON_DELIVERY_DUE]);
+	return report(d, &f, err);
+}
+
 static enum demon_rc check_all(struct doctor *d, struct demon_err *err)
 {
 	bool open = false;
@@ -268,7 +291,7 @@ static enum demon_rc check_all(struct doctor *d, struct demon_err *err)
 		return DEMON_OK;
 	if ((rc = check_integrity(d, err)) || (rc = check_disk(d, err)) ||
 	    (rc = check_permissions(d, err)) || (rc = check_clock(d, err)) ||
-	    (rc = check_freeze(d, err)))
+	    (rc = check_freeze(d, err)) || (rc = check_notifications(d, err)))
 		return rc;
 	return check_daemon(d, err);
 }

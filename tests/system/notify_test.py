@@ -10,7 +10,7 @@ import time
 import unittest
 
 from endpoints import Hook, MailSink, signature_of
-from support import Case, Daemon, free_port, wait_until
+from support import DEMOND, Case, Daemon, free_port, wait_until
 
 SECRET = "s3cr3t-of-the-hook"
 
@@ -161,6 +161,25 @@ class Notifications(Case):
         self.assertEqual(len(self.notifications("sent")), len(runs))
         self.ctl("verify")
 
+    def test_killed_wherever_the_outcome_is_not_durable_it_sends_the_same_again(self):
+        hook = Hook(self)
+        self.hook_route("hook", hook)
+        runs = []
+        for n, point in enumerate(("notice.sent", "commit.before", "commit.after", "txn.begun") * 2):
+            runs.append(f"r-{n}")
+            self.fail_run(runs[-1])
+            # what ships has no such points, and just sends
+            seen = hook.count()
+            process = self.start(DEMOND, "-q", "--listen", "127.0.0.1:0",
+                                 env={"DEMON_FAULT": f"{point}:{1 + n // 4}:kill"})
+            wait_until(lambda: hook.count() > seen or process.poll() is not None, "it to begin")
+            time.sleep(0.1)
+            process.kill()
+            process.wait()
+        Daemon(self)
+        self.wait_for_none_due()
+        self.assert_told(hook, runs)
+
     def test_what_is_refused_is_dead_until_somebody_asks(self):
         refuse = [True]
         hook = Hook(self, lambda number, request: 400 if refuse[0] else 200)
@@ -173,6 +192,8 @@ class Notifications(Case):
         key = dead[0]["key"]
         self.assertIn("the answer was 400", self.ctl("notifications", "show", key).out)
         self.assertIn(key, self.ctl("notifications", "list").out)
+        doctor = self.ctl("--json", "doctor", status=1).lines
+        self.assertIn("1 given up", [c["text"] for c in doctor if c["check"] == "notifications"][0])
         self.ctl("notifications", "show", "0" * 32, status=3)
         refuse[0] = False
         self.assertEqual(self.ctl("--json", "notifications", "retry", key).json, {"count": 1})

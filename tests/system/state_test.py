@@ -153,7 +153,8 @@ class State(Case):
         checks = self.ctl("doctor", "--json").lines
         self.assertEqual(
             {check["check"] for check in checks},
-            {"database", "sqlite", "integrity", "disk", "permissions", "clock", "daemon", "freeze"},
+            {"database", "sqlite", "integrity", "disk", "permissions", "clock", "daemon", "freeze",
+             "notifications"},
         )
         self.assertTrue(all(check["ok"] for check in checks))
 
