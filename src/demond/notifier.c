@@ -32,10 +32,12 @@ struct endpoint {
 	demon_ticks rest;  /* until when it is left alone */
 };
 
-/* A delivery that was handed over: waiting for a thread, or with one. */
+/* A delivery that was handed over: waiting for a thread, with one, or done. The thread that looks
+ * frees what is done before it takes its next snapshot of the database: in an older one it is still
+ * due, and would be sent again. */
 struct slot {
 	struct demon_delivery delivery;
-	enum { FREE, QUEUED, TAKEN } state;
+	enum { FREE, QUEUED, TAKEN, DONE } state;
 };
 
 struct demon_notifier {
@@ -219,7 +221,7 @@ static void *sender_main(void *arg)
 		(void)pthread_mutex_unlock(&n->lock);
 		deliver(n, &slot->delivery);
 		(void)pthread_mutex_lock(&n->lock);
-		slot->state = FREE;
+		slot->state = DONE;
 	}
 	n->running--;
 	(void)pthread_cond_broadcast(&n->ended);
@@ -320,6 +322,15 @@ static enum demon_rc look_at_route(void *ctx, const char *tenant, const char *ro
 	return wait > 0 ? DEMON_OK : demon_deliveries_due(l->db, &sought, hand_over, l, err);
 }
 
+static void free_slots(struct demon_notifier *n)
+{
+	(void)pthread_mutex_lock(&n->lock);
+	for (size_t i = 0; i < SENDERS; i++)
+		if (n->slots[i].state == DONE)
+			n->slots[i].state = FREE;
+	(void)pthread_mutex_unlock(&n->lock);
+}
+
 /* Hands out what is due. *ret_wait: how long nothing else will be, ms. */
 static enum demon_rc hand_out(struct demon_notifier *n, int64_t *ret_wait, struct demon_err *err)
 {
@@ -328,6 +339,7 @@ static enum demon_rc hand_out(struct demon_notifier *n, int64_t *ret_wait, struc
 	enum demon_rc rc;
 	DEMON_READ(loan);
 
+	free_slots(n);
 	if ((rc = demon_store_borrow(n->options.store, &loan, err)))
 		return rc;
 	l.db = loan.db;

@@ -3,9 +3,11 @@
 import email
 import email.policy
 import json
+import random
 import re
 import signal
 import subprocess
+import sys
 import time
 import unittest
 
@@ -140,6 +142,25 @@ class Notifications(Case):
         self.assertLess(max(ms for _, ms in rows), 3500)
         self.assertLess(took, 15)
         wait_until(lambda: slow.count() == 5, "the slow one to know", 40)
+        self.wait_for_none_due()
+        self.assertEqual((len(set(quick.keys())), quick.count()), (5, 5))
+        self.assertEqual((len(set(slow.keys())), slow.count()), (5, 5))
+
+    def test_undisturbed_nothing_is_sent_twice(self):
+        seed = random.randrange(1 << 30)
+        print("seed", seed, file=sys.stderr)
+        chance = random.Random(seed)
+        hooks = [Hook(self, lambda n, request: time.sleep(chance.random() * 0.06) or 200) for _ in range(8)]
+        for i, hook in enumerate(hooks):
+            self.hook_route(f"hook-{i}", hook, "ritual.completed")
+        Daemon(self)
+        good = self.ritual("good", ("a", ["true"], {}))
+        for i in range(40):
+            self.ctl("run", good, "--run-id", f"g-{i}", "--detach")
+        wait_until(lambda: all(hook.count() >= 40 for hook in hooks), "all to know", 60)
+        self.wait_for_none_due()
+        for hook in hooks:
+            self.assertEqual((len(set(hook.keys())), hook.count()), (40, 40))
 
     def test_kill_in_between_loses_nothing_and_changes_no_key(self):
         hook = Hook(self, lambda number, request: time.sleep(0.05) or (500 if number % 3 == 0 else 200))
