@@ -285,6 +285,15 @@ class Notifications(Case):
             links.add(re.search(r"https://ops\.test/demon/approve#\S+", text).group(0))
         self.assertEqual(len(links), 3)
         self.assertEqual({m["to"] for m in sink.mails}, {"lee@corp.test", "ada@corp.test", "ops@corp.test"})
+        self.env["APPROVER_ALLOWLIST"] = "lee@corp.test"
+        to_lee = [m for m in sink.mails if m["to"] == "lee@corp.test"][0]
+        text = email.message_from_bytes(to_lee["data"], policy=email.policy.default).get_content()
+        token = re.search(r"/approve#(\S+)", text).group(1)
+        self.ctl("approvals", "grant", "r-1", "prod", "--link", token)
+        wait_until(lambda: sink.count() == 4, "the outcome to be told")
+        told = email.message_from_bytes(sink.mails[3]["data"], policy=email.policy.default)
+        self.assertEqual(told["Subject"], "approval granted: gate prod of release")
+        self.assertIn("granted by lee@corp.test", told.get_content())
 
     def test_mail_servers_that_fail_get_it_again(self):
         answers = ["451 later", "close", "554 spam"]
