@@ -171,6 +171,31 @@ static void a_mail_goes_to_each_who_may_decide(void **state)
 	assert_int_equal(post_plan(f), 1);
 }
 
+static void a_level_may_name_whom_to_tell_besides(void **state)
+{
+	struct post *f = *state;
+	json_t *chain =
+	    json_pack("{s:[{s:i,s:[s],s:i,s:[s,s]}]}", "levels", "level", 1, "roles", "lead",
+		      "timeoutSeconds", 0, "notifications", "desk@corp.test", "pager");
+	const struct demon_register_write write = {.kind = DEMON_REGISTER_ESCALATION,
+						   .tenant = "default",
+						   .name = "prod",
+						   .value = chain,
+						   .actor = &kim};
+
+	assert_ok(demon_register_set(f->store, &write, NULL, &f->err), &f->err);
+	json_decref(chain);
+	give_role(f, "*", "lead@corp.test", "lead");
+	post_route(f, "*", "mail",
+		   "{'kind':'smtp','url':'smtp://127.0.0.1:1','from':'d@corp.test',"
+		   "'approvers':true,'startTls':'never',"
+		   "'events':['approval.requested']}");
+	post_open_gate(f, "r-1", "");
+	assert_int_equal(post_plan(f), 2);
+	assert_int_equal(post_due(f), 2);
+	assert_true(is_told(f, "lead@corp.test") && is_told(f, "desk@corp.test"));
+}
+
 static void many_events_are_planned_piece_by_piece(void **state)
 {
 	struct post *f = *state;
@@ -210,6 +235,7 @@ int main(void)
 	    POST_TEST(a_tenants_route_takes_the_place_of_the_nodes),
 	    POST_TEST(only_the_node_that_owns_a_run_tells_of_it),
 	    POST_TEST(a_mail_goes_to_each_who_may_decide),
+	    POST_TEST(a_level_may_name_whom_to_tell_besides),
 	    POST_TEST(many_events_are_planned_piece_by_piece),
 	    cmocka_unit_test(every_topic_is_looked_for),
 	};

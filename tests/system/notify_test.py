@@ -282,7 +282,10 @@ class Notifications(Case):
             self.assertRegex(message["Message-ID"], r"^<[0-9a-f]{32}@corp\.test>$")
             text = message.get_content()
             self.assertIn("https://ops.test/demon/runs/r-1", text)
-            links.add(re.search(r"https://ops\.test/demon/approve#\S+", text).group(0))
+            link = re.search(r"https://ops\.test/demon/approve#\S+", text)
+            # who may not decide is told, and gets no link
+            self.assertEqual(link is None, mail["to"] == "ops@corp.test")
+            links.add(link and link.group(0))
         self.assertEqual(len(links), 3)
         self.assertEqual({m["to"] for m in sink.mails}, {"lee@corp.test", "ada@corp.test", "ops@corp.test"})
         self.env["APPROVER_ALLOWLIST"] = "lee@corp.test"

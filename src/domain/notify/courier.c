@@ -26,7 +26,7 @@ struct letter {
 	json_t *payload; /* owned */
 	json_t *value;   /* owned: of the route */
 	json_t *terms;   /* owned: of the gate, or NULL */
-	json_t *people;  /* owned: webhook: who gets links */
+	json_t *people;  /* owned: who may decide */
 	json_t *links;   /* owned */
 	struct demon_buf link;
 	const char *lost; /* why it can never be sent; NULL: it can */
@@ -90,7 +90,7 @@ static enum demon_rc read_event(struct letter *l, struct demon_db *db,
 	return DEMON_OK;
 }
 
-/* The terms of the gate, and who gets a link besides the recipient. */
+/* The terms of the gate, and who may decide about it. */
 static enum demon_rc read_gate(struct letter *l, struct demon_db *db, struct demon_err *err)
 {
 	const struct demon_occasion occasion = {
@@ -103,7 +103,7 @@ static enum demon_rc read_gate(struct letter *l, struct demon_db *db, struct dem
 		return DEMON_OK;
 	if ((rc = demon_recipients_terms(db, &occasion, &l->terms, err)))
 		return rc;
-	if (!l->terms || route.kind != DEMON_ROUTE_WEBHOOK)
+	if (!l->terms)
 		return DEMON_OK;
 	return demon_recipients_approvers(db, &occasion, &l->people, err);
 }
@@ -184,7 +184,7 @@ static enum demon_rc make_links(struct letter *l, const struct demon_delivery *d
 	enum demon_rc rc;
 	size_t i;
 
-	if (!json_array_size(l->people))
+	if (*d->recipient || !json_array_size(l->people))
 		return DEMON_OK;
 	l->links = json_array();
 	json_array_foreach(l->people, i, person)
@@ -200,6 +200,17 @@ static enum demon_rc make_links(struct letter *l, const struct demon_delivery *d
 	return DEMON_OK;
 }
 
+/* Who gets a mail may be somebody who cannot decide: a link would only mislead. */
+static bool may_decide(const struct letter *l, const char *recipient)
+{
+	static const char *const limits[] = {"approvers", "roles", "levels"};
+
+	for (size_t i = 0; i < demon_count(limits); i++)
+		if (json_array_size(json_object_get(l->terms, limits[i])))
+			return demon_recipients_has(l->people, recipient);
+	return true;
+}
+
 static enum demon_rc send(struct letter *l, const struct demon_delivery *d,
 			  struct demon_sent *ret_sent, struct demon_err *err)
 {
@@ -207,7 +218,8 @@ static enum demon_rc send(struct letter *l, const struct demon_delivery *d,
 	enum demon_rc rc;
 
 	if ((rc = make_links(l, d, err)) ||
-	    (*d->recipient && l->terms && (rc = make_link(l, d, d->recipient, &l->link, err))))
+	    (*d->recipient && l->terms && may_decide(l, d->recipient) &&
+	     (rc = make_link(l, d, d->recipient, &l->link, err))))
 		return rc;
 	demon_node_get(l->courier->store, &node);
 	const struct demon_notice notice = {

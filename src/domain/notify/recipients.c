@@ -166,33 +166,64 @@ enum demon_rc demon_recipients_approvers(struct demon_db *db, const struct demon
 	return DEMON_OK;
 }
 
+bool demon_recipients_has(const json_t *subjects, const char *name)
+{
+	return lists(subjects, name);
+}
+
+/* Whom the level that this event is about wants told besides. */
+static enum demon_rc find_notified(struct demon_db *db, const struct demon_occasion *occasion,
+				   json_t **ret_names, struct demon_err *err)
+{
+	json_int_t level = json_integer_value(json_object_get(occasion->payload, "toLevel"));
+	json_auto_t *opened = NULL;
+	enum demon_rc rc = demon_recipients_terms(db, occasion, &opened, err);
+
+	if (!level)
+		level = json_integer_value(json_object_get(opened, "level"));
+	if (!rc)
+		*ret_names =
+		    json_incref(json_object_get(json_array_get(json_object_get(opened, "levels"),
+							       (size_t)(level > 0 ? level - 1 : 0)),
+						"notifications"));
+	return rc;
+}
+
+/* Adds those of the names that are addresses. */
+static enum demon_rc add_addresses(json_t *addresses, const json_t *names, struct demon_err *err)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		const char *text = json_string_value(name);
+
+		if (!text || !demon_mail_is_address(text) || lists(addresses, text) ||
+		    json_array_size(addresses) >= DEMON_RECIPIENTS_MAX)
+			continue;
+		if (json_array_append(addresses, demon_json_iterable(name)))
+			return demon_err_set(err, DEMON_NOMEM, "no memory for recipients");
+	}
+	return DEMON_OK;
+}
+
 enum demon_rc demon_recipients_find(struct demon_db *db, const struct demon_route *route,
 				    const struct demon_occasion *occasion, json_t **ret_addresses,
 				    struct demon_err *err)
 {
 	json_auto_t *subjects = NULL;
-	const json_t *subject;
-	json_t *addresses;
+	json_auto_t *notified = NULL;
+	json_auto_t *addresses = route->to ? demon_json_copy(route->to) : json_array();
 	enum demon_rc rc;
-	size_t i;
 
-	if (route->approvers && (rc = demon_recipients_approvers(db, occasion, &subjects, err)))
-		return rc;
-	addresses = route->to ? demon_json_copy(route->to) : json_array();
 	if (!addresses)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for recipients");
-	json_array_foreach(subjects, i, subject)
-	{
-		const char *name = json_string_value(subject);
-
-		if (!demon_mail_is_address(name) || lists(addresses, name) ||
-		    json_array_size(addresses) >= DEMON_RECIPIENTS_MAX)
-			continue;
-		if (json_array_append(addresses, demon_json_iterable(subject))) {
-			json_decref(addresses);
-			return demon_err_set(err, DEMON_NOMEM, "no memory for recipients");
-		}
-	}
-	*ret_addresses = addresses;
+	if (route->approvers && ((rc = demon_recipients_approvers(db, occasion, &subjects, err)) ||
+				 (rc = find_notified(db, occasion, &notified, err)) ||
+				 (rc = add_addresses(addresses, subjects, err)) ||
+				 (rc = add_addresses(addresses, notified, err))))
+		return rc;
+	*ret_addresses = demon_take(addresses);
 	return DEMON_OK;
 }

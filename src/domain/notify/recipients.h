@@ -27,8 +27,12 @@ enum demon_rc demon_recipients_approvers(struct demon_db *db, const struct demon
 					 json_t **ret_subjects, struct demon_err *err)
     demon_must_check;
 
-/** The mail addresses that a route sends an event to: those that it names, and of the approvers
- * those whose subject is one, if it says so. An array (new) of at most DEMON_RECIPIENTS_MAX. */
+/** Whether a list of subjects has a name, in any case of its ASCII letters. */
+bool demon_recipients_has(const json_t *subjects, const char *name);
+
+/** The mail addresses that a route sends an event to: those that it names, and if it says so those
+ * of the approvers whose subject is one, and those that the level of the chain wants told besides.
+ * An array (new) of at most DEMON_RECIPIENTS_MAX. */
 enum demon_rc demon_recipients_find(struct demon_db *db, const struct demon_route *route,
 				    const struct demon_occasion *occasion, json_t **ret_addresses,
 				    struct demon_err *err) demon_must_check;
