@@ -296,7 +296,8 @@ enum demon_rc demon_play(struct demon_ctl *ctl, const struct demon_play *play,
 	struct demon_run_options options = play->options;
 	struct demon_run_outcome outcome = {0};
 	/* what is malformed is told before anything is started */
-	demon_cleanup(demon_gate_settings_done) struct demon_gate_settings gates = {.allowlist = NULL};
+	demon_cleanup(demon_gate_settings_done) struct demon_gate_settings gates = {.allowlist =
+											NULL};
 	demon_cleanup(close_wards) struct demon_wards *wards = NULL;
 	struct demon_run_id run;
 	enum demon_rc rc;
