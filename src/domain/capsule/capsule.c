@@ -1,11 +1,14 @@
 #include "capsule.h"
 #include "domain/approval/terms.h"
+#include "domain/graph/graph_capsule.h"
 
 #include <string.h>
 
-static const struct demon_capsule *const capsules[] = {&demon_capsule_approval, &demon_capsule_echo,
-						       &demon_capsule_exec, &demon_capsule_http};
-static const char *const names[] = {"approval", "echo", "exec", "http", NULL};
+static const struct demon_capsule *const capsules[] = {
+    &demon_capsule_approval,     &demon_capsule_echo,        &demon_capsule_exec,
+    &demon_capsule_graph_commit, &demon_capsule_graph_query, &demon_capsule_http};
+static const char *const names[] = {"approval",    "echo", "exec", "graph.commit",
+				    "graph.query", "http", NULL};
 
 const struct demon_capsule *demon_capsule_find(const char *name)
 {

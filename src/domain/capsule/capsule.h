@@ -11,14 +11,18 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "store/header.h"
 
 #include <demon/env.h>
+
+struct demon_write; /* store/write.h */
 
 /** One call. Everything is borrowed for its length. */
 struct demon_call {
 	const struct demon_env *env;
-	const json_t *with;  /* arguments, as checked; NULL: none */
-	const json_t *input; /* the run's input; NULL: none */
+	struct demon_store *store; /* of the run */
+	const json_t *with;        /* arguments, as checked; NULL: none */
+	const json_t *input;       /* the run's input; NULL: none */
 	const char *tenant_id;
 	const char *ritual_id;
 	const char *run_id;
@@ -44,15 +48,28 @@ struct demon_call {
 typedef void demon_argument_problem_fn(void *ctx, const char *pointer, bool at_key,
 				       const char *text);
 
+/** What a call that was made within a transaction came to. */
+struct demon_capsule_result {
+	json_t *envelope;             /* new */
+	bool has_cause;               /* another stream has an event that the result needs */
+	struct demon_event_ref cause; /* that event */
+};
+
 struct demon_capsule {
 	const char *name;
 	/* Looks at arguments before anything runs; reports every problem. @p with may be NULL. */
 	void (*check)(const json_t *with, demon_argument_problem_fn *report, void *ctx);
 	/* Whether a call that was cut off may be made again. */
 	bool (*idempotent)(const json_t *with);
-	/* *ret_envelope is new. NULL: approval, which the interpreter itself sees to. */
+	/* *ret_envelope is new. NULL: it has run_in, or is approval, which the interpreter itself
+	 * sees to. */
 	enum demon_rc (*run)(const struct demon_call *call, json_t **ret_envelope,
 			     struct demon_err *err);
+	/* The same within the transaction that also makes the result durable; NULL: run. May be
+	 * called more than once: the last time counts. DEMON_NOTFOUND, DEMON_CONFLICT,
+	 * DEMON_EXISTS, DEMON_INVALID and DEMON_TOOBIG are errors of the step: nothing was done. */
+	enum demon_rc (*run_in)(const struct demon_call *call, struct demon_write *w,
+				struct demon_capsule_result *ret, struct demon_err *err);
 };
 
 /** A capsule by name, or NULL. Static storage. */

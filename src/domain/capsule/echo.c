@@ -121,4 +121,5 @@ static enum demon_rc run(const struct demon_call *call, json_t **ret_envelope,
 	return demon_envelope_end(&e, ret_envelope, err);
 }
 
-const struct demon_capsule demon_capsule_echo = {"echo", check, idempotent, run};
+const struct demon_capsule demon_capsule_echo = {
+    .name = "echo", .check = check, .idempotent = idempotent, .run = run};

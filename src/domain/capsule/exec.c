@@ -247,4 +247,5 @@ static enum demon_rc run(const struct demon_call *call, json_t **ret_envelope,
 	return demon_envelope_end(&e, ret_envelope, err);
 }
 
-const struct demon_capsule demon_capsule_exec = {"exec", demon_program_check, idempotent, run};
+const struct demon_capsule demon_capsule_exec = {
+    .name = "exec", .check = demon_program_check, .idempotent = idempotent, .run = run};

@@ -183,5 +183,5 @@ static enum demon_rc run(const struct demon_call *call, json_t **ret_envelope,
 	return demon_envelope_end(&e, ret_envelope, err);
 }
 
-const struct demon_capsule demon_capsule_http = {"http", demon_http_check, demon_http_idempotent,
-						 run};
+const struct demon_capsule demon_capsule_http = {
+    .name = "http", .check = demon_http_check, .idempotent = demon_http_idempotent, .run = run};

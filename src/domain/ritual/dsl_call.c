@@ -6,8 +6,7 @@
 
 #define SHOWN 64
 
-static const char *const calls_later[] = {"openapi", "grpc",         "asyncapi",    "a2a",
-					  "mcp",     "graph.commit", "graph.query", NULL};
+static const char *const calls_later[] = {"openapi", "grpc", "asyncapi", "a2a", "mcp", NULL};
 
 /* The arguments of a function of `use`, with those of the caller over them. */
 static struct demon_value merged(struct demon_dsl *d, struct demon_value own,

@@ -139,6 +139,12 @@ demon_time demon_exec_wake(struct demon_exec *x);
 enum demon_rc demon_exec_timer(struct demon_exec *x, const char *what, const char *name,
 			       demon_time due, bool fired, struct demon_err *err) demon_must_check;
 
+/* run_within */
+
+/** Makes a call within the transaction that makes its result durable. *ret_envelope is new. */
+enum demon_rc demon_exec_within(struct demon_exec *x, const struct demon_call *call,
+				json_t **ret_envelope, struct demon_err *err) demon_must_check;
+
 /* run_gate */
 
 /** A gate that is about to be opened. Zeroed, planned, then done. */

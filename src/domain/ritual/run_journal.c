@@ -202,8 +202,12 @@ static enum demon_rc append_all(struct demon_write *w, const struct demon_run_jo
 				struct demon_err *err)
 {
 	demon_auto_free struct demon_record *records = demon_calloc(j->count, sizeof(*records));
-	const struct demon_group group = {
-	    .stream = DEMON_STREAM_RITUAL, .ts = j->ts, .records = records, .count = j->count};
+	const struct demon_group group = {.stream = DEMON_STREAM_RITUAL,
+					  .ts = j->ts,
+					  .records = records,
+					  .count = j->count,
+					  .causes = j->cause,
+					  .cause_count = j->cause ? 1 : 0};
 
 	if (!records)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a group of events");
@@ -230,7 +234,7 @@ static enum demon_rc append(struct demon_write *w, void *ctx, struct demon_err *
 	j->overtaken = false;
 	forget(j, a->count);
 	if ((rc = check_status(db, j, err)) || (rc = check_step(db, j, err)) ||
-	    (j->decide && (rc = j->decide(j->decide_ctx, j, db, err))))
+	    (j->decide && (rc = j->decide(j->decide_ctx, j, w, err))))
 		return rc;
 	return append_all(w, j, err);
 }
@@ -278,7 +282,7 @@ enum demon_rc demon_run_journal_flush(struct demon_run_journal *j, struct demon_
 	struct append a = {.journal = j, .count = j->count};
 	enum demon_rc rc = DEMON_OK;
 
-	if (j->count == 0)
+	if (j->count == 0 && !j->decide)
 		return DEMON_OK;
 	for (unsigned i = 0; i < BUSY_TRIES; i++) {
 		rc = demon_store_write_repeatable(j->store, append, &a, err);

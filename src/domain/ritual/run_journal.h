@@ -14,6 +14,7 @@
 #include "db/stmt.h"
 #include "run.h"
 #include "run_machine.h"
+#include "store/write.h"
 
 /** Events that are kept back, at most, and their bytes. */
 #define DEMON_JOURNAL_EVENTS 1024
@@ -31,10 +32,10 @@ struct demon_run_journal;
 /**
  * Decides something within the transaction of a flush, with what its events are when they are
  * appended; adds events to the group by demon_run_journal_amend(). May be called more than once:
- * the last time counts. @p db is that of the job.
+ * the last time counts.
  */
 typedef enum demon_rc demon_run_decide_fn(void *ctx, struct demon_run_journal *j,
-					  struct demon_db *db, struct demon_err *err);
+					  struct demon_write *w, struct demon_err *err);
 
 /** An executor's pen. Zeroed, set up, then done. */
 struct demon_run_journal {
@@ -52,6 +53,7 @@ struct demon_run_journal {
 	bool at_gate;   /* what is kept back decides the gate at which the run waits */
 	demon_run_decide_fn *decide; /* asked by the next flush; NULL: nothing is to be decided */
 	void *decide_ctx;
+	const struct demon_event_ref *cause; /* of what the next flush decides; NULL: none */
 	/* kept back */
 	struct demon_journal_item *items;
 	size_t count;

@@ -224,6 +224,7 @@ static struct demon_call call_of(const struct demon_exec *x, const json_t *with,
 
 	return (struct demon_call){
 	    .env = x->env,
+	    .store = x->journal.store,
 	    .with = with,
 	    .input = state->input,
 	    .tenant_id = state->id.tenant_id,
@@ -255,6 +256,14 @@ static enum demon_rc make_call(struct demon_exec *x, json_t **ret_envelope,
 
 	if (plain && !with)
 		return no_memory(err);
+	if (leaf->task->capsule->run_in) {
+		if (json_array_size(leaf->secrets))
+			return demon_run_error_set(error, DEMON_ERROR_VALIDATION, 400,
+						   "Not an argument", err,
+						   "what is kept for good takes no secrets");
+		call = call_of(x, with, &a);
+		return demon_exec_within(x, &call, ret_envelope, err);
+	}
 	if ((rc = demon_run_secret_fill(x->watch->secrets, with, leaf->secrets, &redactor, error,
 					err)))
 		return rc;

@@ -37,14 +37,14 @@ static enum demon_rc amend(struct demon_run_journal *j, const struct question *q
 	return demon_run_journal_amend(j, "policy.evaluated:v1", demon_take(evaluated), err);
 }
 
-static enum demon_rc decide(void *ctx, struct demon_run_journal *j, struct demon_db *db,
+static enum demon_rc decide(void *ctx, struct demon_run_journal *j, struct demon_write *w,
 			    struct demon_err *err)
 {
 	const struct question *q = ctx;
 	const struct demon_ward_question question = {q->x->watch->wards, j->run->tenant_id,
 						     q->capability, j->ts};
 	struct demon_ward_verdict v;
-	enum demon_rc rc = demon_ward_decide(db, &question, &v, err);
+	enum demon_rc rc = demon_ward_decide(demon_write_db(w), &question, &v, err);
 
 	return rc || !v.asked ? rc : amend(j, q, &v, err);
 }
