@@ -1,6 +1,7 @@
 #include "vote.h"
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 #include "gate_events.h"
 #include "gate_rules.h"
 #include "store/store.h"
@@ -434,18 +435,44 @@ static enum demon_rc cast(struct demon_write *w, void *ctx, struct demon_err *er
 	return demon_gate_group_append(&group, w, err);
 }
 
+/* @p what: "note" or "reason". */
+static enum demon_rc check_text(const char *text, const char *what, struct demon_err *err)
+{
+	const char *end = text + strlen(text);
+
+	if (end - text > NOTE_MAX)
+		return demon_err_set(err, DEMON_INVALID, "the %s is longer than %d bytes", what,
+				     NOTE_MAX);
+	for (size_t n; text < end; text += n)
+		if (!(n = demon_json_utf8(text, end)))
+			return demon_err_set(err, DEMON_INVALID, "the %s is not valid UTF-8", what);
+	return DEMON_OK;
+}
+
+static bool is_blank(const char *text)
+{
+	return !text || !text[strspn(text, " \t\r\n")];
+}
+
 static enum demon_rc check_note(const struct demon_vote *vote, struct demon_err *err)
 {
-	size_t n = vote->note ? strlen(vote->note) : 0;
+	bool grant = vote->want == DEMON_GATE_GRANTED;
 
-	if (n > NOTE_MAX)
-		return demon_err_set(err, DEMON_INVALID, "the %s is longer than %d bytes",
-				     vote->want == DEMON_GATE_GRANTED ? "note" : "reason",
-				     NOTE_MAX);
-	if (vote->want != DEMON_GATE_GRANTED && !(n && vote->note[strspn(vote->note, " \t\r\n")]))
+	if (!grant && is_blank(vote->note))
 		return demon_err_set(err, DEMON_INVALID, "%s needs a reason",
 				     vote->want == DEMON_GATE_DENIED ? "a denial" : "an override");
-	return DEMON_OK;
+	return vote->note ? check_text(vote->note, grant ? "note" : "reason", err) : DEMON_OK;
+}
+
+/* Who is let in for one tenant is told nothing of others, not even what is there. */
+static enum demon_rc check_tenant(const struct demon_vote *vote, struct demon_err *err)
+{
+	const char *tenant = vote->actor->tenant;
+
+	if (!tenant || strcmp(tenant, vote->run->tenant_id) == 0)
+		return DEMON_OK;
+	return demon_err_set(err, DEMON_DENIED, "the token of '%s' is for another tenant",
+			     vote->actor->subject);
 }
 
 enum demon_rc demon_vote_cast(struct demon_store *store, const struct demon_gate_config *config,
@@ -458,7 +485,8 @@ enum demon_rc demon_vote_cast(struct demon_store *store, const struct demon_gate
 	enum demon_rc rc;
 
 	*ret_answer = (struct demon_vote_answer){.noop = false};
-	if ((rc = check_note(vote, err)) || (rc = demon_actor_check(vote->actor, err)))
+	if ((rc = check_note(vote, err)) || (rc = demon_actor_check(vote->actor, err)) ||
+	    (rc = check_tenant(vote, err)))
 		return rc;
 	rc = demon_store_write_repeatable(store, cast, &c, err);
 	if (!rc && c.rc) {
@@ -526,7 +554,12 @@ enum demon_rc demon_gate_escalate(struct demon_store *store, const struct demon_
 			    .gate_id = gate_id,
 			    .reason = reason ? reason : "manual",
 			    .now = env->now(env->ctx)};
+	enum demon_rc rc;
 
+	if (reason && is_blank(reason))
+		return demon_err_set(err, DEMON_INVALID, "the reason is empty");
+	if ((rc = check_text(deed.reason, "reason", err)))
+		return rc;
 	return demon_store_write_repeatable(store, act, &deed, err);
 }
 

@@ -49,7 +49,8 @@ enum demon_rc demon_vote_cast(struct demon_store *store, const struct demon_gate
 enum demon_rc demon_gate_tick(struct demon_store *store, const struct demon_run_id *run,
 			      struct demon_err *err) demon_must_check;
 
-/** Escalates by hand. DEMON_CONFLICT: it is decided, or at its last level. */
+/** Escalates by hand; @p reason NULL: "manual". DEMON_CONFLICT: it is decided, or at its last
+ * level. DEMON_INVALID: the reason is none. */
 enum demon_rc demon_gate_escalate(struct demon_store *store, const struct demon_run_id *run,
 				  const char *gate_id, const char *reason, struct demon_err *err)
     demon_must_check;
