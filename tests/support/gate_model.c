@@ -107,8 +107,6 @@ static bool holds(const struct model *m, const struct model_vote *v, unsigned ro
 
 static bool is_known(const struct model *m, const struct model_vote *v)
 {
-	if (v->tenant == 2)
-		return false;
 	if (v->auth == DEMON_AUTH_TOKEN)
 		return v->role >= DEMON_ROLE_APPROVER;
 	return (m->allowed >> v->person & 1) || (v->auth == DEMON_AUTH_LINK && holds(m, v, ~0U));
@@ -206,17 +204,24 @@ static void judge(struct model *m, struct model_gate *gate, const struct model_v
 
 struct model_answer model_vote(struct model *m, const struct model_vote *v)
 {
-	struct model_answer a = {.rc = DEMON_OK};
+	struct model_answer a = {.rc = DEMON_OK, .told = true};
 	struct model_gate *gate;
 
 	m->wrote = false;
 	if (v->want != DEMON_GATE_GRANTED && !v->note) {
 		a.rc = DEMON_INVALID;
+		a.told = false;
+		return a;
+	}
+	if (v->tenant == 2) {
+		a.rc = DEMON_DENIED;
+		a.told = false;
 		return a;
 	}
 	a.round = v->round ? v->round : (int64_t)m->opened;
 	if (a.round < 1 || a.round > (int64_t)m->opened) {
 		a.rc = DEMON_NOTFOUND;
+		a.told = false;
 		return a;
 	}
 	gate = &m->gate[a.round - 1];

@@ -86,6 +86,7 @@ struct model_vote {
 
 struct model_answer {
 	enum demon_rc rc;
+	bool told; /* of the gate, as follows */
 	bool noop;
 	bool decided;
 	unsigned have;
