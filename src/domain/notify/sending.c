@@ -72,7 +72,7 @@ static void judge_answer(const struct attempt *a, const struct demon_http_respon
 /* A filled-in address is held to less than a written one: it is secret, and nobody is told it. */
 static bool is_sendable(const char *url)
 {
-	return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
+	return url && (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0);
 }
 
 static enum demon_rc post(struct attempt *a, struct demon_sent *sent, struct demon_err *err)

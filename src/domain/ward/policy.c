@@ -234,7 +234,7 @@ enum demon_rc demon_policy_find(struct demon_db *db, const struct demon_wards *w
 	if ((rc = find_part(set ? db : NULL, quotas, tenant, DEMON_POLICY_QUOTAS, &p, err)) ||
 	    (rc = find_part(set ? db : NULL, schedules, tenant, DEMON_POLICY_SCHEDULES, &p, err)))
 		return rc;
-	if (strcmp(p.quotas.source, "environment") == 0)
+	if (wards && strcmp(p.quotas.source, "environment") == 0)
 		p.rules = wards->rules;
 	if (!*p.fault && (rc = set_digest(tenant, &p, err)))
 		return rc;

@@ -194,7 +194,7 @@ static enum demon_rc read_entry(struct books *b, char *text, size_t number, stru
 	char name[DEMON_CAPABILITY_MAX + 1];
 	struct demon_err why;
 	const struct demon_policy_place place = {rule, ""};
-	const char *tenant = NULL;
+	const char *tenant = "";
 	const char *capability = "";
 	enum demon_rc rc;
 

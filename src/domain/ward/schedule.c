@@ -295,7 +295,7 @@ enum demon_rc demon_schedules_read(const char *text, const char *zones, json_t *
 		const char *key = node ? DEMON_TENANT_ALL : tenant;
 		char pointer[80];
 		const struct demon_policy_place place = {VARIABLE, pointer};
-		json_t *document;
+		json_t *document = NULL;
 
 		(void)snprintf(pointer, sizeof(pointer), "/%.64s", tenant);
 		if (!node && !demon_id_valid(tenant))
