@@ -9,6 +9,7 @@
 #include "bare.h"
 #include "breakdown.h"
 #include "clock.h"
+#include "graph.h"
 #include "ours.h"
 #include "queries.h"
 #include "rituals.h"
@@ -36,6 +37,7 @@ struct options {
 	const char *only; /* one comparison by name, or NULL */
 	bool large;       /* the queries too */
 	bool rituals;     /* the engine too */
+	bool graph;       /* graphs too */
 };
 
 /* One comparison: slices of `ours` and `bare` in turn. */
@@ -268,9 +270,28 @@ static size_t run_rituals(const char *dir, bool quick, struct result *results)
 	return RITUAL_COUNT;
 }
 
+/* Graphs; without git there is no ratio. */
+static size_t run_graph(const char *dir, bool quick, struct result *results)
+{
+	struct graph_result graph[GRAPH_COUNT];
+
+	graph_measure(dir, quick, graph);
+	for (size_t i = 0; i < GRAPH_COUNT; i++) {
+		const struct graph_result *from = &graph[i];
+
+		results[i] = (struct result){.name = from->name,
+					     .unit = from->unit,
+					     .ours = from->ours,
+					     .bare = from->bare,
+					     .ratio = from->bare > 0 ? from->ours / from->bare : 0};
+		(void)snprintf(results[i].note, sizeof(results[i].note), "%s", from->note);
+	}
+	return GRAPH_COUNT;
+}
+
 static void run(const struct options *options, const char *dir)
 {
-	struct result results[demon_count(comparisons) + QUERY_COUNT + RITUAL_COUNT];
+	struct result results[demon_count(comparisons) + QUERY_COUNT + RITUAL_COUNT + GRAPH_COUNT];
 	size_t count = 0;
 	struct breakdown parts = breakdown_measure();
 	double fsync_us = fsync_measure(dir) * 1e6;
@@ -289,6 +310,8 @@ static void run(const struct options *options, const char *dir)
 		count += read_back(dir, results + count);
 	if (options->rituals)
 		count += run_rituals(dir, options->quick, results + count);
+	if (options->graph)
+		count += run_graph(dir, options->quick, results + count);
 	if (options->json)
 		print_json(results, count);
 	else
@@ -297,7 +320,7 @@ static void run(const struct options *options, const char *dir)
 
 static const char usage[] =
     "usage: demon-bench [--json] [--quick] [--dir FOLDER] [--only NAME] [--large]\n"
-    "                   [--rituals]\n"
+    "                   [--rituals] [--graph]\n"
     "\n"
     "Measures the store beside SQLite by itself, interleaved in one run.\n"
     "  --json        one object: name -> {ours, bare, ratio, unit, note}\n"
@@ -305,15 +328,20 @@ static const char usage[] =
     "  --dir FOLDER  where the databases are made (default /dev/shm, else /tmp)\n"
     "  --only NAME   one comparison: append_batch, append_concurrent, append_single\n"
     "  --large       also reads from a log of a million events\n"
-    "  --rituals     also runs rituals, and a daemon with many that wait\n";
+    "  --rituals     also runs rituals, and a daemon with many that wait\n"
+    "  --graph       also commits to graphs and asks them, beside git where it is there\n";
 
 static bool parse(int argc, char **argv, struct options *options)
 {
-	static const struct option longs[] = {
-	    {"json", no_argument, NULL, 'j'},      {"quick", no_argument, NULL, 'q'},
-	    {"dir", required_argument, NULL, 'd'}, {"large", no_argument, NULL, 'l'},
-	    {"rituals", no_argument, NULL, 'r'},   {"only", required_argument, NULL, 'o'},
-	    {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
+					      {"quick", no_argument, NULL, 'q'},
+					      {"dir", required_argument, NULL, 'd'},
+					      {"large", no_argument, NULL, 'l'},
+					      {"rituals", no_argument, NULL, 'r'},
+					      {"graph", no_argument, NULL, 'g'},
+					      {"only", required_argument, NULL, 'o'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
 	int c;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no threads yet */
@@ -324,6 +352,9 @@ static bool parse(int argc, char **argv, struct options *options)
 			break;
 		case 'q':
 			options->quick = true;
+			break;
+		case 'g':
+			options->graph = true;
 			break;
 		case 'd':
 			options->dir = optarg;
