@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "config_file.h"
 #include "domain/approval/link.h"
 #include "store/subject.h"
 
@@ -45,11 +46,18 @@ const struct demon_opt demon_global_options[] = {
     {.name = NULL},
 };
 
-const char *demon_settings_env(const char *name)
+static const char *environment(const char *name)
 {
 	const char *value = secure_getenv(name);
 
 	return value && *value ? value : NULL;
+}
+
+const char *demon_settings_env(const char *name)
+{
+	const char *value = environment(name);
+
+	return value ? value : demon_config_file_variable(name);
 }
 
 static struct demon_setting choose(const struct demon_args *args, const char *option,
@@ -61,7 +69,7 @@ static struct demon_setting choose(const struct demon_args *args, const char *op
 		return (struct demon_setting){value, flag};
 	value = demon_settings_env(variable);
 	if (value)
-		return (struct demon_setting){value, variable};
+		return (struct demon_setting){value, environment(variable) ? variable : "--config"};
 	return (struct demon_setting){fallback, "default"};
 }
 

@@ -63,7 +63,8 @@ struct demon_secrets_options demon_settings_secrets(const struct demon_settings 
 enum demon_rc demon_settings_make_home(const struct demon_settings *settings, struct demon_err *err)
     demon_must_check;
 
-/** An environment variable that is set and not empty, or NULL. */
+/** An environment variable that is set and not empty, else what the configuration file says
+ * (config_file.h), or NULL. */
 const char *demon_settings_env(const char *name);
 
 #endif

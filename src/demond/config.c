@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "cli/config_file.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,7 @@ const struct demon_opt demon_config_options[] = {
     {.name = "config",
      .value = "FILE",
      .source = 'f',
-     .help = "settings as YAML (not in this version)"},
+     .help = "settings as YAML; flags and the environment go before it"},
     {.name = "print-config", .help = "print each setting and where it came from, and exit"},
     {.name = NULL},
 };
@@ -35,7 +36,10 @@ static struct demon_setting choose(const struct demon_args *args, const char *na
 {
 	const char *value = demon_args_get(args, name);
 
-	return value ? (struct demon_setting){value, flag}
+	if (value)
+		return (struct demon_setting){value, flag};
+	value = demon_config_file_get(name);
+	return value ? (struct demon_setting){value, "--config"}
 		     : (struct demon_setting){fallback, "default"};
 }
 
@@ -116,15 +120,11 @@ static bool is_loopback(const struct demon_config *c)
 	return ntohl(c->address.v4.sin_addr.s_addr) >> 24 == 127;
 }
 
-static enum demon_rc check(struct demon_config *c, const struct demon_args *args,
-			   struct demon_err *err)
+static enum demon_rc check(struct demon_config *c, struct demon_err *err)
 {
 	const char *node = c->node_id.value;
 	enum demon_rc rc;
 
-	if (demon_args_has(args, "config"))
-		return demon_err_set(err, DEMON_USAGE,
-				     "option '--config': this version reads no configuration file");
 	if (node && (!*node || strlen(node) > NODE_ID_MAX || strpbrk(node, " \t\r\n")))
 		return demon_err_set(
 		    err, DEMON_USAGE,
@@ -147,13 +147,16 @@ enum demon_rc demon_config_read(const struct demon_args *args, struct demon_conf
 	struct demon_config c = {0};
 	enum demon_rc rc;
 
-	if ((rc = demon_settings_read(args, &c.settings, err)))
+	const char *file = demon_args_get(args, "config");
+
+	if ((file && (rc = demon_config_file_open(file, err))) ||
+	    (rc = demon_settings_read(args, &c.settings, err)))
 		return rc;
 	c.listen = choose(args, "listen", "--listen", "127.0.0.1:3000");
 	c.log_file = choose(args, "log-file", "--log-file", NULL);
 	c.workers = choose(args, "workers", "--workers", "64");
 	c.node_id = choose(args, "node-id", "--node-id", NULL);
-	if ((rc = check(&c, args, err))) {
+	if ((rc = check(&c, err))) {
 		demon_settings_done(&c.settings);
 		return rc;
 	}
@@ -163,6 +166,7 @@ enum demon_rc demon_config_read(const struct demon_args *args, struct demon_conf
 
 void demon_config_done(struct demon_config *config)
 {
+	demon_config_file_close();
 	demon_settings_done(&config->settings);
 }
 

@@ -162,8 +162,33 @@ class Life(Case):
         self.assertIn("DEMON_DB", self.run_program(DEMOND, "--print-config").out)
         self.assertFalse(os.path.exists(self.db))
 
+    def test_the_configuration_file_stands_behind_flags_and_the_environment(self):
+        file = self.write("demond.yaml", """
+            listen: 127.0.0.1:1
+            workers: 3
+            tenant: blue
+            db: elsewhere.db
+            approvers: [ada@corp.test, lin@corp.test]
+            escalation: {tenants: {blue: {gates: {prod: {levels: [{level: 1, roles: [lead], timeoutSeconds: 60}]}}}}}
+            """)
+        config = self.run_program(DEMOND, "--config", file, "--print-config", "--json", "--listen", "127.0.0.1:2").json
+        self.assertEqual(config["listen"], {"from": "--listen", "value": "127.0.0.1:2"})
+        self.assertEqual(config["workers"], {"from": "--config", "value": "3"})
+        self.assertEqual(config["tenant"], {"from": "--config", "value": "blue"})
+        self.assertEqual(config["db"]["from"], "DEMON_DB")
+        for text, why in (("nonsense: 1", "unknown setting 'nonsense'"), ("liste: x", "did you mean 'listen'"),
+                          ("workers: [1]", ":1:1: workers"), ("- a", "expected a mapping"), ("workers: many", "workers"),
+                          ("approvers: [1]", "approvers"), ("a: b: c", ":1:")):
+            refused = self.run_program(DEMOND, "--config", self.write("bad.yaml", text), status=2)
+            self.assertIn(why, refused.err)
+            self.assertFalse(os.path.exists(self.db))
+        bad = self.write("bad.yaml", "escalation: {tenants: {blue: {gates: {prod: {levels: []}}}}}")
+        refused = self.run_program(DEMOND, "--config", bad, "--listen", "127.0.0.1:0", status=2)
+        self.assertIn("/tenants/blue/gates/prod/levels", refused.err)
+        self.run_program(DEMOND, "--config", "none.yaml", status=3)
+
     def test_misuse(self):
-        for args in (["--nonsense"], ["word"], ["--config", "x"], ["--api-url", "x"], ["--node-id", ""]):
+        for args in (["--nonsense"], ["word"], ["--api-url", "x"], ["--node-id", ""]):
             result = self.run_program(DEMOND, *args, status=2)
             self.assertTrue(result.err.startswith("demond: "))
 
