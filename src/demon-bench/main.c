@@ -6,6 +6,7 @@
  * machine leaves to trust. Absolute figures are medians, and belong to the machine they were taken
  * on.
  */
+#include "approvals.h"
 #include "bare.h"
 #include "breakdown.h"
 #include "clock.h"
@@ -38,6 +39,7 @@ struct options {
 	bool large;       /* the queries too */
 	bool rituals;     /* the engine too */
 	bool graph;       /* graphs too */
+	bool approvals;   /* gates too */
 };
 
 /* One comparison: slices of `ours` and `bare` in turn. */
@@ -251,23 +253,36 @@ static size_t read_back(const char *dir, struct result *results)
 	return QUERY_COUNT;
 }
 
-/* The engine; a rate without a bare side has no ratio. */
+/* A figure without a bare side has no ratio. */
+static size_t take(const struct ritual_result *from, size_t count, struct result *results)
+{
+	for (size_t i = 0; i < count; i++) {
+		results[i] =
+		    (struct result){.name = from[i].name,
+				    .unit = from[i].unit,
+				    .ours = from[i].ours,
+				    .bare = from[i].bare,
+				    .ratio = from[i].bare > 0 ? from[i].ours / from[i].bare : 0};
+		(void)snprintf(results[i].note, sizeof(results[i].note), "%s", from[i].note);
+	}
+	return count;
+}
+
+/* The engine. */
 static size_t run_rituals(const char *dir, bool quick, struct result *results)
 {
 	struct ritual_result rituals[RITUAL_COUNT];
 
 	rituals_measure(dir, quick, rituals);
-	for (size_t i = 0; i < RITUAL_COUNT; i++) {
-		const struct ritual_result *from = &rituals[i];
+	return take(rituals, RITUAL_COUNT, results);
+}
 
-		results[i] = (struct result){.name = from->name,
-					     .unit = from->unit,
-					     .ours = from->ours,
-					     .bare = from->bare,
-					     .ratio = from->bare > 0 ? from->ours / from->bare : 0};
-		(void)snprintf(results[i].note, sizeof(results[i].note), "%s", from->note);
-	}
-	return RITUAL_COUNT;
+static size_t run_approvals(const char *dir, bool quick, struct result *results)
+{
+	struct ritual_result approvals[APPROVAL_COUNT];
+
+	approvals_measure(dir, quick, approvals);
+	return take(approvals, APPROVAL_COUNT, results);
 }
 
 /* Graphs; without git there is no ratio. */
@@ -291,7 +306,8 @@ static size_t run_graph(const char *dir, bool quick, struct result *results)
 
 static void run(const struct options *options, const char *dir)
 {
-	struct result results[demon_count(comparisons) + QUERY_COUNT + RITUAL_COUNT + GRAPH_COUNT];
+	struct result results[demon_count(comparisons) + QUERY_COUNT + RITUAL_COUNT + GRAPH_COUNT +
+			      APPROVAL_COUNT];
 	size_t count = 0;
 	struct breakdown parts = breakdown_measure();
 	double fsync_us = fsync_measure(dir) * 1e6;
@@ -312,6 +328,8 @@ static void run(const struct options *options, const char *dir)
 		count += run_rituals(dir, options->quick, results + count);
 	if (options->graph)
 		count += run_graph(dir, options->quick, results + count);
+	if (options->approvals)
+		count += run_approvals(dir, options->quick, results + count);
 	if (options->json)
 		print_json(results, count);
 	else
@@ -320,7 +338,7 @@ static void run(const struct options *options, const char *dir)
 
 static const char usage[] =
     "usage: demon-bench [--json] [--quick] [--dir FOLDER] [--only NAME] [--large]\n"
-    "                   [--rituals] [--graph]\n"
+    "                   [--rituals] [--graph] [--approvals]\n"
     "\n"
     "Measures the store beside SQLite by itself, interleaved in one run.\n"
     "  --json        one object: name -> {ours, bare, ratio, unit, note}\n"
@@ -329,19 +347,17 @@ static const char usage[] =
     "  --only NAME   one comparison: append_batch, append_concurrent, append_single\n"
     "  --large       also reads from a log of a million events\n"
     "  --rituals     also runs rituals, and a daemon with many that wait\n"
-    "  --graph       also commits to graphs and asks them, beside git where it is there\n";
+    "  --graph       also commits to graphs and asks them, beside git where it is there\n"
+    "  --approvals   also decides about gates, and lets many of them expire\n";
 
 static bool parse(int argc, char **argv, struct options *options)
 {
-	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
-					      {"quick", no_argument, NULL, 'q'},
-					      {"dir", required_argument, NULL, 'd'},
-					      {"large", no_argument, NULL, 'l'},
-					      {"rituals", no_argument, NULL, 'r'},
-					      {"graph", no_argument, NULL, 'g'},
-					      {"only", required_argument, NULL, 'o'},
-					      {"help", no_argument, NULL, 'h'},
-					      {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {
+	    {"json", no_argument, NULL, 'j'},      {"quick", no_argument, NULL, 'q'},
+	    {"dir", required_argument, NULL, 'd'}, {"large", no_argument, NULL, 'l'},
+	    {"rituals", no_argument, NULL, 'r'},   {"graph", no_argument, NULL, 'g'},
+	    {"approvals", no_argument, NULL, 'a'}, {"only", required_argument, NULL, 'o'},
+	    {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
 	int c;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no threads yet */
@@ -361,6 +377,9 @@ static bool parse(int argc, char **argv, struct options *options)
 			break;
 		case 'l':
 			options->large = true;
+			break;
+		case 'a':
+			options->approvals = true;
 			break;
 		case 'r':
 			options->rituals = true;

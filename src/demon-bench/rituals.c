@@ -44,7 +44,7 @@ static const char waiting[] = "{\"document\":{\"dsl\":\"1.0.3\",\"namespace\":\"
 			      "\"wait\",\"version\":\"1\"},"
 			      "\"do\":[{\"pause\":{\"wait\":{\"seconds\":%d}}}]}";
 
-static void check(enum demon_rc rc, const struct demon_err *err)
+void rituals_check(enum demon_rc rc, const struct demon_err *err)
 {
 	if (rc == DEMON_OK)
 		return;
@@ -52,12 +52,13 @@ static void check(enum demon_rc rc, const struct demon_err *err)
 	abort();
 }
 
-static struct demon_definition *load(const char *text)
+struct demon_definition *rituals_load(const char *text)
 {
 	struct demon_definition *definition;
 	struct demon_err err;
 
-	check(demon_definition_load("bench", text, strlen(text), &definition, NULL, &err), &err);
+	rituals_check(demon_definition_load("bench", text, strlen(text), &definition, NULL, &err),
+		      &err);
 	return definition;
 }
 
@@ -82,8 +83,9 @@ static void *call(void *arg)
 		struct demon_run_id run;
 		struct demon_err err;
 
-		check(demon_run_start(c->store, c->definition, &options, &run, &err), &err);
-		check(demon_run_execute_watched(c->store, &run, &watch, &outcome, &err), &err);
+		rituals_check(demon_run_start(c->store, c->definition, &options, &run, &err), &err);
+		rituals_check(demon_run_execute_watched(c->store, &run, &watch, &outcome, &err),
+			      &err);
 		free(outcome.terminal);
 	}
 	return NULL;
@@ -119,8 +121,7 @@ static struct demon_store *open_ours(const char *dir, const char *name, char pat
 	return ours_open(path);
 }
 
-/* Kilobytes of /proc/@p pid/status. */
-static long memory_of(long pid, const char *key)
+long rituals_memory(long pid, const char *key)
 {
 	char path[64];
 	char line[256];
@@ -139,7 +140,7 @@ static long memory_of(long pid, const char *key)
 
 static void three_steps(const char *dir, bool quick, struct ritual_result *r)
 {
-	struct demon_definition *definition = load(three);
+	struct demon_definition *definition = rituals_load(three);
 	struct bare *bare = open_bare(dir, "three-bare.db");
 	char path[4200];
 	struct demon_store *store = open_ours(dir, "three.db", path);
@@ -167,7 +168,7 @@ static void three_steps(const char *dir, bool quick, struct ritual_result *r)
 	    r->note, sizeof(r->note),
 	    "%d in flight, %d events and 5 transactions a run; bare: the same rows, %d a "
 	    "commit; peak memory %ld kB",
-	    CALLERS, EVENTS_A_RUN, CALLERS, memory_of(getpid(), "VmHWM:"));
+	    CALLERS, EVENTS_A_RUN, CALLERS, rituals_memory(getpid(), "VmHWM:"));
 	demon_close(store);
 	bare_close(bare);
 	demon_definition_free(definition);
@@ -189,7 +190,7 @@ static void loops(const char *dir, bool quick, struct ritual_result *r)
 {
 	const struct demon_expr_options options = {.workers = 1,
 						   .output_max = (size_t)EXPRESSION_MB << 20};
-	struct demon_definition *definition = load(loop);
+	struct demon_definition *definition = rituals_load(loop);
 	struct bare *bare = open_bare(dir, "loop-bare.db");
 	char path[4200];
 	struct demon_store *store = open_ours(dir, "loop.db", path);
@@ -200,7 +201,7 @@ static void loops(const char *dir, bool quick, struct ritual_result *r)
 	double large;
 	double start;
 
-	check(demon_expr_open(&options, &expr, &err), &err);
+	rituals_check(demon_expr_open(&options, &expr, &err), &err);
 	(void)loop_once(store, expr, definition, 10);
 	small = loop_once(store, expr, definition, n / 100);
 	large = loop_once(store, expr, definition, n);
@@ -229,13 +230,12 @@ static void start_waiting(struct demon_store *store, int seconds, size_t runs)
 	struct demon_definition *definition;
 
 	(void)snprintf(text, sizeof(text), waiting, seconds);
-	definition = load(text);
+	definition = rituals_load(text);
 	call_all(store, definition, (runs + CALLERS - 1) / CALLERS);
 	demon_definition_free(definition);
 }
 
-/* The daemon of this build, on a database. */
-static pid_t start_daemon(const char *db)
+pid_t rituals_daemon(const char *db)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 16);
@@ -266,8 +266,15 @@ static int64_t time_of(const struct demon_event *ev, const char *key)
 	return t;
 }
 
-/* How late the timers after @p seq fired, in ms, until @p count did; false: they do not. */
-static bool read_lateness(struct demon_store *store, int64_t seq, double *late, size_t count)
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+bool rituals_lateness(struct demon_store *store, int64_t seq, double *late, size_t count)
 {
 	const struct demon_filter filter = {.after_seq = seq, .type = "timer.fired:v1"};
 	double until = clock_now() + 120;
@@ -275,7 +282,7 @@ static bool read_lateness(struct demon_store *store, int64_t seq, double *late, 
 	struct demon_err err;
 	size_t n = 0;
 
-	check(demon_reader_open(store, &filter, &reader, &err), &err);
+	rituals_check(demon_reader_open(store, &filter, &reader, &err), &err);
 	while (n < count && clock_now() < until) {
 		const struct demon_event *ev;
 
@@ -283,15 +290,8 @@ static bool read_lateness(struct demon_store *store, int64_t seq, double *late, 
 			late[n++] = (double)(time_of(ev, "ts") - time_of(ev, "scheduledFor"));
 	}
 	demon_reader_close(reader);
+	qsort(late, n, sizeof(*late), by_value);
 	return n == count;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 static void waits(const char *dir, bool quick, struct ritual_result *r)
@@ -311,13 +311,12 @@ static void waits(const char *dir, bool quick, struct ritual_result *r)
 
 	start_waiting(store, 7 * 24 * 3600, count);
 	took = clock_now() - start;
-	check(demon_last_seq(store, &seq, &err), &err);
-	daemon = start_daemon(path);
+	rituals_check(demon_last_seq(store, &seq, &err), &err);
+	daemon = rituals_daemon(path);
 	(void)poll(NULL, 0, 1000);
-	idle = memory_of(daemon, "VmRSS:");
+	idle = rituals_memory(daemon, "VmRSS:");
 	start_waiting(store, 3, due);
-	all = read_lateness(store, seq, late, due);
-	qsort(late, due, sizeof(*late), by_value);
+	all = rituals_lateness(store, seq, late, due);
 	*r = (struct ritual_result){
 	    .name = "ritual_waiting", .unit = "runs/s", .ours = (double)count / took, .bare = 0};
 	(void)snprintf(
@@ -325,7 +324,7 @@ static void waits(const char *dir, bool quick, struct ritual_result *r)
 	    "%zu runs made to wait; demond with them: %ld kB idle, %ld kB at the peak; of "
 	    "%zu timers due within a second%s: late by %.0f ms (median), %.0f (p99), "
 	    "%.0f (most)",
-	    count, idle, memory_of(daemon, "VmHWM:"), due, all ? "" : " (not all fired)",
+	    count, idle, rituals_memory(daemon, "VmHWM:"), due, all ? "" : " (not all fired)",
 	    late[due / 2], late[due * 99 / 100], late[due - 1]);
 	(void)kill(daemon, SIGTERM);
 	(void)waitpid(daemon, NULL, 0);
