@@ -121,7 +121,7 @@ static void decisions(const char *dir, bool quick, struct ritual_result *r)
 	static double ts[DECISIONS];
 	char path[4200];
 	struct demon_store *store = open_store(dir, "decide.db", path);
-	struct demon_definition *definition = load(3600 * 1000);
+	struct demon_definition *definition = load((int64_t)3600 * 1000);
 	struct demon_gate_config config = {.ttl_ms = 0};
 	struct demon_allowlist *list;
 	size_t n = quick ? DECISIONS / 5 : DECISIONS;

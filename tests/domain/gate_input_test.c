@@ -371,6 +371,29 @@ static void a_chain_that_another_node_has_broken_opens_no_gate(void **state)
 	assert_int_equal(gate_events(d, "approval.requested:v1"), 0);
 }
 
+static void a_gate_that_may_not_be_repeated_still_ends_with_its_step(void **state)
+{
+	struct gate_desk *d = *state;
+
+	play(d->play, DSL("{'d':{'timeout':{'after':'PT5S'},'do':[{'ask':{'call':'approval','with':"
+			  "{'gate':'prod'},'metadata':{'idempotent':false}}}]}}"));
+	assert_gate_status(d, "AwaitingApproval");
+	gate_wait(d, 5000);
+	assert_failed(d->play, "/errors/timeout");
+	assert_int_equal(gate_events(d, "approval.denied:v1"), 1);
+}
+
+static void a_step_of_a_gate_that_may_not_be_repeated_times_out(void **state)
+{
+	struct gate_desk *d = *state;
+
+	play(d->play, DSL("{'ask':{'call':'approval','with':{'gate':'prod'},'timeout':{'after':"
+			  "'PT5S'},'metadata':{'idempotent':false}}}"));
+	gate_wait(d, 5000);
+	assert_failed(d->play, "/errors/timeout");
+	assert_int_equal(gate_events(d, "approval.denied:v1"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +412,8 @@ int main(void)
 	    GATE_TEST(what_was_seen_is_a_digest_or_a_conflict),
 	    GATE_TEST(a_ttl_is_above_zero_and_below_ten_years),
 	    GATE_TEST(ten_years_are_waited_for),
+	    GATE_TEST(a_gate_that_may_not_be_repeated_still_ends_with_its_step),
+	    GATE_TEST(a_step_of_a_gate_that_may_not_be_repeated_times_out),
 	    GATE_TEST(of_rules_that_overlap_the_nearest_holds),
 	    GATE_TEST(rules_that_contradict_each_other_are_none),
 	    GATE_TEST(a_chain_that_another_node_has_broken_opens_no_gate),

@@ -298,6 +298,20 @@ enum demon_rc demon_exec_gate_close(struct demon_exec *x, struct demon_err *err)
 	return demon_run_journal_add(&x->journal, "approval.decided:v1", decided, err);
 }
 
+/* Who is told that it is time and finds no gate would be told so for ever. */
+static enum demon_rc check_pending(struct demon_exec *x, struct demon_err *err)
+{
+	bool moved;
+	DEMON_GATE(gate);
+	enum demon_rc rc = find_pending(x, &gate, err);
+
+	if (rc != DEMON_NOTFOUND || !demon_exec_is_open(x, &moved) || moved)
+		return rc == DEMON_NOTFOUND ? DEMON_OK : rc;
+	return demon_err_set(err, DEMON_CORRUPT,
+			     "run '%s' waits at a gate that is not among the gates: rebuild them",
+			     x->state->id.run_id);
+}
+
 enum demon_rc demon_exec_gate(struct demon_exec *x, bool *ret_wait, struct demon_err *err)
 {
 	enum demon_rc rc;
@@ -305,7 +319,7 @@ enum demon_rc demon_exec_gate(struct demon_exec *x, bool *ret_wait, struct demon
 	*ret_wait = demon_run_journal_now(&x->journal) < x->machine->leaf.wake;
 	if (*ret_wait)
 		return DEMON_OK;
-	if ((rc = demon_exec_flush(x, err)))
+	if ((rc = demon_exec_flush(x, err)) || (rc = check_pending(x, err)))
 		return rc;
 	x->reload = true;
 	return demon_gate_tick(x->journal.store, &x->state->id, err);

@@ -491,8 +491,10 @@ bool demon_exec_is_unknown(const struct demon_exec *x)
 {
 	const struct demon_leaf *leaf = &x->machine->leaf;
 
+	/* a gate is no call in flight: what became of it is in the log */
 	return x->machine->control == DEMON_AT_LEAF && leaf->task->kind == DEMON_TASK_CALL &&
-	       !leaf->answer && !leaf->refused && !x->ours && !leaf->idempotent && !x->state->retry;
+	       !demon_machine_at_gate(x->machine) && !leaf->answer && !leaf->refused && !x->ours &&
+	       !leaf->idempotent && !x->state->retry;
 }
 
 static enum demon_rc time_out(struct demon_exec *x, struct demon_err *err)
