@@ -139,6 +139,47 @@ static void a_commit_that_does_not_fit_writes_nothing_and_says_which_mutation(vo
 	assert_node(f, &a, "y", NULL);
 }
 
+static void assert_last_event_has_mutations(struct fixture *f)
+{
+	struct demon_filter filter = {.type = "graph.commit.created:v1"};
+	struct demon_reader *reader;
+	const struct demon_event *ev;
+
+	assert_ok(demon_last_seq(f->store, &filter.after_seq, &f->err), &f->err);
+	filter.after_seq--;
+	assert_ok(demon_reader_open(f->store, &filter, &reader, &f->err), &f->err);
+	assert_ok(demon_reader_next(reader, 0, &ev, &f->err), &f->err);
+	assert_contains(ev->payload, "\"mutations\":[{");
+	demon_reader_close(reader);
+}
+
+/* Around the sizes at which a list is cut, no event is left without mutations. */
+static void a_list_of_any_length_leaves_some_for_the_commit(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t count = 560; count < 760; count += 7) {
+		struct demon_graph_change change = {.scope = scope, .ts = ++f->clock.now};
+		struct demon_graph_mutations *list = NULL;
+		struct demon_graph_committed made;
+		struct demon_buf text = {.data = demon_buf_empty};
+
+		for (size_t i = 0; i < count; i++)
+			demon_buf_fmt(&text,
+				      "%s{\"op\":\"add-node\",\"nodeId\":\"n%zu\",\"properties\":"
+				      "{\"v\":\"%0600d\"}}",
+				      i ? "," : "[", i, 0);
+		demon_buf_char(&text, ']');
+		assert_ok(demon_graph_mutations_parse(text.data, text.len, &list, &f->err),
+			  &f->err);
+		change.mutations = list;
+		assert_ok(demon_graph_commit(f->store, &change, &made, &f->err), &f->err);
+		demon_graph_mutations_free(list);
+		demon_buf_done(&text);
+		assert_last_event_has_mutations(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +188,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 		a_commit_that_does_not_fit_writes_nothing_and_says_which_mutation, set_up,
 		tear_down),
+	    cmocka_unit_test_setup_teardown(a_list_of_any_length_leaves_some_for_the_commit, set_up,
+					    tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,9 +141,13 @@ class Deciding(Approvals):
         self.ctl("freeze", "--reason", "incident 7")
         refused = self.vote("grant", ADA, status=5)
         self.assertIn("incident 7", refused.err)
+        self.assertEqual(self.status(), "Frozen")
+        self.assertEqual({r["runId"] for r in self.ctl("runs", "list", "--status", "frozen", "--json").lines}, {"r-1", "r-2"})
+        self.assertFalse(self.ctl("runs", "list", "--status", "AwaitingApproval", "--json").lines)
         self.assertIn("incident 7", self.ctl("approvals", "why", "r-1", "prod").out)
         self.vote("deny", ADA, "--reason", "no", run="r-2")
         self.ctl("thaw", "--reason", "over")
+        self.assertEqual(self.status(), "AwaitingApproval")
         self.vote("grant", ADA)
 
     def test_an_override_needs_a_level_that_allows_it(self):

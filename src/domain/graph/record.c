@@ -118,7 +118,8 @@ static enum demon_rc add_part(struct cut *cut, struct demon_sha256 *sha,
 	return DEMON_OK;
 }
 
-/* As many items as a part holds, at least one; what is left begins with an item. */
+/* As many items as a part holds, at least one, but not the last one: the commit's own event has
+ * some too. What is left begins with an item. */
 static struct demon_json_span take_part(struct demon_json_span *rest)
 {
 	struct demon_json_walk walk = {.at = rest->at, .end = rest->at + rest->len + 1};
@@ -127,7 +128,10 @@ static struct demon_json_span take_part(struct demon_json_span *rest)
 	struct demon_json_span part;
 
 	while (demon_json_items_next(&walk, &item)) {
-		if (end > rest->at && (size_t)(item.at + item.len - rest->at) > PART_MAX)
+		const char *behind = item.at + item.len;
+
+		if (end > rest->at &&
+		    ((size_t)(behind - rest->at) > PART_MAX || behind == rest->at + rest->len))
 			break;
 		end = item.at + item.len;
 	}

@@ -4,6 +4,7 @@
  * A cursor is the hexadecimal form of the last row's place in the order: 8 bytes started_at, 16
  * bytes origin, then the run id.
  */
+#include "domain/admin/freeze.h"
 #include "run_row.h"
 #include "run_status.h"
 #include "store/readers.h"
@@ -83,13 +84,26 @@ static const struct demon_sql *choose(const char *status, const char *ritual)
 	return ritual ? &sql_by_ritual : &sql_any;
 }
 
+/* What a status that is shown is in the table: see demon_run_row_freeze(). No row is Frozen there.
+ */
+static const char *in_table(const char *status, bool frozen)
+{
+	if (!status || !frozen)
+		return status;
+	if (strcmp(status, DEMON_RUN_FROZEN) == 0)
+		return DEMON_RUN_AWAITING;
+	return strcmp(status, DEMON_RUN_AWAITING) == 0 ? DEMON_RUN_FROZEN : status;
+}
+
 enum demon_rc demon_run_list(struct demon_store *store, const struct demon_run_filter *filter,
 			     demon_run_row_fn *fn, void *ctx, char **ret_cursor,
 			     struct demon_err *err)
 {
 	size_t limit = filter->limit ? filter->limit : LIMIT_DEFAULT;
 	struct place place = {.started_at = INT64_MAX};
+	const char *tenant = filter->tenant_id ? filter->tenant_id : "default";
 	const char *status;
+	struct demon_freeze freeze;
 	size_t count = 0;
 	bool row;
 	DEMON_BUF(cursor, 0);
@@ -100,10 +114,12 @@ enum demon_rc demon_run_list(struct demon_store *store, const struct demon_run_f
 		return demon_err_set(err, DEMON_INVALID, "a list has at most %d runs", LIMIT_MAX);
 	if ((rc = read_status(filter->status, &status, err)) ||
 	    (filter->cursor && (rc = read_cursor(filter->cursor, &place, err))) ||
-	    (rc = demon_store_borrow(store, &loan, err)))
+	    (rc = demon_store_borrow(store, &loan, err)) ||
+	    (rc = demon_frozen(loan.db, tenant, &freeze, err)))
 		return rc;
+	status = in_table(status, freeze.frozen);
 	DEMON_STMT(q, loan.db, choose(status, filter->ritual_id));
-	demon_bind_str(&q, ":tenant", filter->tenant_id ? filter->tenant_id : "default");
+	demon_bind_str(&q, ":tenant", tenant);
 	if (status)
 		demon_bind_str(&q, ":status", status);
 	if (filter->ritual_id)
@@ -114,8 +130,9 @@ enum demon_rc demon_run_list(struct demon_store *store, const struct demon_run_f
 	demon_bind_blob(&q, ":origin", place.origin, sizeof(place.origin));
 	demon_bind_i64(&q, ":limit", (int64_t)limit + 1);
 	while (!(rc = demon_step(&q, &row, err)) && row && count++ < limit) {
-		const struct demon_run_row found = demon_run_row_read(&q);
+		struct demon_run_row found = demon_run_row_read(&q);
 
+		demon_run_row_freeze(&found, freeze.frozen);
 		if ((rc = fn(ctx, &found, err)))
 			return rc;
 		if (count == limit && (rc = write_cursor(&found, &cursor, err)))

@@ -1,4 +1,6 @@
+#include "domain/admin/freeze.h"
 #include "run_row.h"
+#include "run_status.h"
 #include "store/liveness.h"
 #include "store/readers.h"
 #include "store/store.h"
@@ -32,6 +34,12 @@ struct demon_run_row demon_run_row_read(const struct demon_stmt *q)
 	if (demon_col_len(q, 2) == sizeof(row.origin))
 		memcpy(row.origin, demon_col_blob(q, 2), sizeof(row.origin));
 	return row;
+}
+
+void demon_run_row_freeze(struct demon_run_row *row, bool frozen)
+{
+	if (frozen && strcmp(row->status, DEMON_RUN_AWAITING) == 0)
+		row->status = DEMON_RUN_FROZEN;
 }
 
 static enum demon_rc several(const char *run_id, const struct demon_buf *origins, size_t count,
@@ -88,11 +96,13 @@ enum demon_rc demon_run_get(struct demon_store *store, const struct demon_run_id
 			    demon_run_row_fn *fn, void *ctx, struct demon_err *err)
 {
 	struct demon_run_row found;
+	struct demon_freeze freeze;
 	enum demon_rc rc;
 	bool row;
 	DEMON_READ(loan);
 
-	if ((rc = demon_store_borrow(store, &loan, err)))
+	if ((rc = demon_store_borrow(store, &loan, err)) ||
+	    (rc = demon_frozen(loan.db, run->tenant_id, &freeze, err)))
 		return rc;
 	DEMON_STMT(q, loan.db, &sql_get);
 	bind_run(&q, run);
@@ -101,6 +111,7 @@ enum demon_rc demon_run_get(struct demon_store *store, const struct demon_run_id
 	if (!row)
 		return demon_err_set(err, DEMON_NOTFOUND, "there is no run '%s'", run->run_id);
 	found = demon_run_row_read(&q);
+	demon_run_row_freeze(&found, freeze.frozen);
 	return fn(ctx, &found, err);
 }
 

@@ -14,7 +14,7 @@ static const struct {
     {DEMON_RUN_WAITING, "waiting", false},
     {DEMON_RUN_AWAITING, "awaiting_approval", false},
     {DEMON_RUN_SUSPENDED, "suspended", false},
-    {"Frozen", "frozen", false},
+    {DEMON_RUN_FROZEN, "frozen", false},
     {DEMON_RUN_COMPLETED, "completed", true},
     {DEMON_RUN_FAILED, "failed", true},
     {DEMON_RUN_CANCELED, "canceled", true},

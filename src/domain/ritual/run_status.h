@@ -10,6 +10,7 @@
 #define DEMON_RUN_WAITING   "Waiting"
 #define DEMON_RUN_AWAITING  "AwaitingApproval"
 #define DEMON_RUN_DENIED    "Denied"
+#define DEMON_RUN_FROZEN    "Frozen"
 #define DEMON_RUN_SUSPENDED "Suspended"
 #define DEMON_RUN_COMPLETED "Completed"
 #define DEMON_RUN_FAILED    "Failed"
