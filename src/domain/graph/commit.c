@@ -14,7 +14,7 @@ DEMON_SQL(sql_by_n, "SELECT " COLUMNS " FROM graph_commits WHERE n = :n");
 DEMON_SQL(sql_at,
 	  "SELECT " COLUMNS " FROM graph_commits WHERE chain = :chain AND position = :position");
 DEMON_SQL(sql_between, "SELECT " COLUMNS " FROM graph_commits WHERE id BETWEEN :low AND :high "
-		       "AND graph = :graph ORDER BY id LIMIT 2");
+		       "AND +graph = :graph ORDER BY id LIMIT 2"); /* by id, not by graph */
 DEMON_SQL(sql_merges, "SELECT parent FROM graph_merges WHERE chain = :chain AND "
 		      "position = :position ORDER BY ordinal");
 DEMON_SQL(sql_tag, "SELECT commit_id FROM graph_tags WHERE tenant_id = :tenant AND "
