@@ -176,10 +176,12 @@ enum demon_rc demon_command_approvals_override(struct demon_ctl *ctl, struct dem
 enum demon_rc demon_command_approvals_escalate(struct demon_ctl *ctl, struct demon_err *err)
 {
 	struct demon_run_id run;
+	struct demon_actor actor;
 	enum demon_rc rc;
 
 	if ((rc = demon_approvals_find(ctl, &run, err)) ||
-	    (rc = demon_gate_escalate(ctl->store, &run, ctl->words[1],
+	    (rc = demon_ctl_actor(ctl, "by", &actor, err)) ||
+	    (rc = demon_gate_escalate(ctl->store, &run, ctl->words[1], &actor,
 				      demon_args_get(&ctl->args, "reason"), err)))
 		return rc;
 	demon_out_note(&ctl->settings, "gate %s is escalated", ctl->words[1]);

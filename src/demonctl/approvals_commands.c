@@ -42,7 +42,9 @@ static const struct demon_opt override_options[] = {
     SEEN,
     {.name = NULL}};
 static const struct demon_opt escalate_options[] = {
-    {.name = "reason", .value = "TEXT", .help = "why; default 'manual'"}, {.name = NULL}};
+    {.name = "reason", .value = "TEXT", .help = "why; default 'manual'"},
+    {.name = "by", .value = "WHO", .help = "who does it; default: the user of this process"},
+    {.name = NULL}};
 static const struct demon_opt link_options[] = {
     {.name = "approver", .value = "WHO", .help = "whom it is for; needed"},
     {.name = "base-url",

@@ -99,7 +99,8 @@ static void there_is_no_gate_of_such_an_id(void **state)
 		vote.gate_id = BAD_ID(i);
 		assert_refused(d, &vote, DEMON_NOTFOUND);
 	}
-	assert_rc(demon_gate_escalate(d->play->store, &d->play->run, "a:b", NULL, &d->err),
+	assert_rc(demon_gate_escalate(d->play->store, &d->play->run, "a:b",
+				      &(struct demon_actor){.subject = "ops"}, NULL, &d->err),
 		  DEMON_NOTFOUND, &d->err);
 }
 
@@ -223,10 +224,12 @@ static void a_reason_to_escalate_is_held_to_the_same(void **state)
 	gate_rules(d, GATE_CHAIN);
 	play(d->play, DSL(GATE("")));
 	seq = gate_seq(d);
-	assert_rc(
-	    demon_gate_escalate(d->play->store, &d->play->run, "prod", ten_kilobytes(), &d->err),
-	    DEMON_INVALID, &d->err);
-	assert_rc(demon_gate_escalate(d->play->store, &d->play->run, "prod", "\xff", &d->err),
+	assert_rc(demon_gate_escalate(d->play->store, &d->play->run, "prod",
+				      &(struct demon_actor){.subject = "ops"}, ten_kilobytes(),
+				      &d->err),
+		  DEMON_INVALID, &d->err);
+	assert_rc(demon_gate_escalate(d->play->store, &d->play->run, "prod",
+				      &(struct demon_actor){.subject = "ops"}, "\xff", &d->err),
 		  DEMON_INVALID, &d->err);
 	assert_int_equal(gate_seq(d), seq);
 }

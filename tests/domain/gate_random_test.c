@@ -333,7 +333,10 @@ static void act_escalate(struct desk *d)
 	enum demon_rc want = model_escalate(&d->m);
 
 	demon_buf_fmt(&d->trace, "escalate: %s\n", reason ? reason : "-");
-	(void)came_out(d, &a, demon_gate_escalate(d->store, &d->run, "prod", reason, &d->err),
+	(void)came_out(d, &a,
+		       demon_gate_escalate(d->store, &d->run, "prod",
+					   &(struct demon_actor){.subject = "ops"}, reason,
+					   &d->err),
 		       want);
 }
 

@@ -529,7 +529,8 @@ static void an_override_takes_a_level_that_allows_it_and_a_reason(void **state)
 	play(d->play, DSL(GATE(",'quorum':2")));
 	assert_rc(cast(d, DEMON_GATE_OVERRIDDEN, "lin", "fire"), DEMON_DENIED, &d->err);
 	assert_contains(d->err.msg, "allows no override");
-	assert_ok(demon_gate_escalate(d->play->store, &d->play->run, "prod", NULL, &d->err),
+	assert_ok(demon_gate_escalate(d->play->store, &d->play->run, "prod",
+				      &(struct demon_actor){.subject = "ops"}, NULL, &d->err),
 		  &d->err);
 	assert_rc(cast(d, DEMON_GATE_OVERRIDDEN, "lin", " "), DEMON_INVALID, &d->err);
 	assert_rc(cast(d, DEMON_GATE_OVERRIDDEN, "ada", "fire"), DEMON_DENIED, &d->err);

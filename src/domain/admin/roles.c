@@ -78,7 +78,8 @@ enum demon_rc demon_roles_set(struct demon_store *store, const struct demon_role
 	rc = demon_register_set(store, &write, ret_new, err);
 	if (rc != DEMON_NOTFOUND)
 		return rc;
-	*ret_new = false; /* it had none */
+	if (ret_new)
+		*ret_new = false; /* it had none */
 	return DEMON_OK;
 }
 

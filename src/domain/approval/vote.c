@@ -133,8 +133,9 @@ static json_t *make_escalated(const struct demon_gate *gate, int64_t from, const
 	return demon_take(payload);
 }
 
+/* @p actor NULL: time has brought it. */
 static json_t *make_leveled(const struct demon_gate *gate, int64_t from, const char *reason,
-			    demon_time ts)
+			    const struct demon_actor *actor, demon_time ts)
 {
 	const json_t *level = demon_gate_level(gate, gate->level);
 	json_auto_t *payload = demon_gate_event(gate, "approval.leveled:v1", ts, true);
@@ -143,6 +144,9 @@ static json_t *make_leveled(const struct demon_gate *gate, int64_t from, const c
 	    !demon_run_event_set(payload, "toLevel", json_integer(gate->level)) ||
 	    !demon_run_event_set(payload, "repeats", json_integer(gate->repeats)) ||
 	    !demon_run_event_set(payload, "reason", json_string(reason)) ||
+	    (actor && (!demon_run_event_set(payload, "by", json_string(actor->subject)) ||
+		       !demon_run_event_set(payload, "authentication",
+					    json_string(demon_auth_name(actor->auth))))) ||
 	    !demon_run_event_set(payload, "roles", json_incref(json_object_get(level, "roles"))) ||
 	    !demon_run_event_time(payload, "expiresAt", gate->expires_at) ||
 	    !demon_run_event_time(payload, "nextAt", demon_gate_next(gate)))
@@ -152,7 +156,8 @@ static json_t *make_leveled(const struct demon_gate *gate, int64_t from, const c
 
 /* @p by_hand: the reason of whoever did it; NULL: the level's time is up. */
 static enum demon_rc escalate(struct demon_gate_group *group, struct demon_gate *gate,
-			      const char *by_hand, struct demon_err *err)
+			      const char *by_hand, const struct demon_actor *actor,
+			      struct demon_err *err)
 {
 	const char *reason = by_hand ? by_hand : "timeout";
 	int64_t from = gate->level;
@@ -170,7 +175,7 @@ static enum demon_rc escalate(struct demon_gate_group *group, struct demon_gate 
 	    (rc = demon_gate_group_add(group, "approval.escalated:v1",
 				       make_escalated(gate, from, reason, group->ts), err)) ||
 	    (rc = demon_gate_group_add(group, "approval.leveled:v1",
-				       make_leveled(gate, from, reason, group->ts), err)) ||
+				       make_leveled(gate, from, reason, actor, group->ts), err)) ||
 	    !due)
 		return rc;
 	return demon_gate_group_add(group, "timer.scheduled:v1",
@@ -192,7 +197,7 @@ static enum demon_rc catch_up(struct demon_gate_group *group, struct demon_gate 
 			rc = warn(group, gate, err);
 			break;
 		case DEMON_GATE_ESCALATES:
-			rc = escalate(group, gate, NULL, err);
+			rc = escalate(group, gate, NULL, NULL, err);
 			break;
 		case DEMON_GATE_EXPIRES:
 			rc = expire(group, gate, err);
@@ -501,8 +506,9 @@ enum demon_rc demon_vote_cast(struct demon_store *store, const struct demon_gate
 /* What is done to the gate at which a run waits, or to one of it. */
 struct deed {
 	const struct demon_run_id *run;
-	const char *gate_id; /* NULL: at which it waits */
-	const char *reason;  /* to escalate; NULL: what is due */
+	const char *gate_id;             /* NULL: at which it waits */
+	const char *reason;              /* to escalate; NULL: what is due */
+	const struct demon_actor *actor; /* who escalates */
 	demon_time now;
 };
 
@@ -532,7 +538,7 @@ static enum demon_rc act(struct demon_write *w, void *ctx, struct demon_err *err
 				     "gate '%s' of run '%s' has no level that it could be "
 				     "escalated to",
 				     gate.gate_id, gate.run.run_id);
-	if (d->reason && (rc = escalate(&group, &gate, d->reason, err)))
+	if (d->reason && (rc = escalate(&group, &gate, d->reason, d->actor, err)))
 		return rc;
 	return demon_gate_group_append(&group, w, err);
 }
@@ -547,18 +553,20 @@ enum demon_rc demon_gate_tick(struct demon_store *store, const struct demon_run_
 }
 
 enum demon_rc demon_gate_escalate(struct demon_store *store, const struct demon_run_id *run,
-				  const char *gate_id, const char *reason, struct demon_err *err)
+				  const char *gate_id, const struct demon_actor *actor,
+				  const char *reason, struct demon_err *err)
 {
 	const struct demon_env *env = demon_store_env(store);
 	struct deed deed = {.run = run,
 			    .gate_id = gate_id,
 			    .reason = reason ? reason : "manual",
+			    .actor = actor,
 			    .now = env->now(env->ctx)};
 	enum demon_rc rc;
 
 	if (reason && is_blank(reason))
 		return demon_err_set(err, DEMON_INVALID, "the reason is empty");
-	if ((rc = check_text(deed.reason, "reason", err)))
+	if ((rc = demon_actor_check(actor, err)) || (rc = check_text(deed.reason, "reason", err)))
 		return rc;
 	return demon_store_write_repeatable(store, act, &deed, err);
 }

@@ -52,8 +52,8 @@ enum demon_rc demon_gate_tick(struct demon_store *store, const struct demon_run_
 /** Escalates by hand; @p reason NULL: "manual". DEMON_CONFLICT: it is decided, or at its last
  * level. DEMON_INVALID: the reason is none. */
 enum demon_rc demon_gate_escalate(struct demon_store *store, const struct demon_run_id *run,
-				  const char *gate_id, const char *reason, struct demon_err *err)
-    demon_must_check;
+				  const char *gate_id, const struct demon_actor *actor,
+				  const char *reason, struct demon_err *err) demon_must_check;
 
 /** Denies the gate at which a run waits, if at one, because the run ends: within the job that ends
  * it. @p now is the time of that. */
