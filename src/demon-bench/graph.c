@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "domain/graph/history.h"
 #include "domain/graph/query.h"
+#include "domain/graph/transfer.h"
 #include "store/readers.h"
 
 #include <stdio.h>
@@ -361,6 +362,105 @@ static void measure_history(struct bench *b, struct graph_result *r)
 		       git_diff * 1e3);
 }
 
+/* --- a large graph ------------------------------------------------------------------------- */
+
+#define LARGE_STEP    50000 /* nodes a commit */
+#define LARGE_COMMITS 2000
+#define CHANGES       10 /* mutations of each */
+
+static const struct demon_graph_scope large = {"default", "bench", "main", "large"};
+
+static enum demon_rc add_length(void *ctx, const char *text, size_t len, struct demon_err *err)
+{
+	(void)text;
+	(void)err;
+	*(size_t *)ctx += len;
+	return DEMON_OK;
+}
+
+static struct demon_graph_id commit_large(struct bench *b, const struct demon_graph_id *parent,
+					  const char *text, double *ret_seconds)
+{
+	struct demon_graph_change change = {
+	    .scope = large, .parents = parent, .parent_count = parent ? 1 : 0};
+	struct demon_graph_mutations *list = mutations_of(text);
+	struct demon_graph_committed made;
+	struct demon_err err;
+	double start = clock_now();
+
+	change.mutations = list;
+	must(demon_graph_commit(b->store, &change, &made, &err), &err);
+	*ret_seconds = clock_now() - start;
+	demon_graph_mutations_free(list);
+	return made.id;
+}
+
+static void add_mutation(struct demon_buf *text, const char *op, size_t node, size_t value)
+{
+	demon_buf_fmt(text,
+		      "%s{\"op\":\"%s\",\"nodeId\":\"n%zu\",\"labels\":[\"L\"],"
+		      "\"properties\":{\"v\":%zu}}",
+		      text->len ? "," : "[", op, node, value);
+}
+
+static struct demon_graph_id make_large(struct bench *b, size_t nodes)
+{
+	struct demon_graph_id id;
+	double seconds;
+
+	for (size_t from = 0; from < nodes; from += LARGE_STEP) {
+		DEMON_BUF(text, 0);
+
+		for (size_t i = from; i < from + LARGE_STEP; i++)
+			add_mutation(&text, "add-node", i, i);
+		demon_buf_char(&text, ']');
+		id = commit_large(b, from ? &id : NULL, text.data, &seconds);
+	}
+	return id;
+}
+
+/* Small commits on a graph of many nodes, and a node read at each of them. */
+static void measure_large(struct bench *b, size_t nodes, struct graph_result *r)
+{
+	double commits[LARGE_COMMITS];
+	double reads[LARGE_COMMITS];
+	double sum = 0;
+	size_t json = 0;
+	struct demon_graph_id id = make_large(b, nodes);
+	struct demon_err err;
+	DEMON_BUF(out, 0);
+
+	for (size_t i = 0; i < LARGE_COMMITS; i++) {
+		char name[16];
+		double start;
+		DEMON_BUF(text, 0);
+
+		for (size_t n = 0; n < CHANGES; n++)
+			add_mutation(&text, "update-node", pick(b, nodes), i);
+		demon_buf_char(&text, ']');
+		id = commit_large(b, &id, text.data, &commits[i]);
+		sum += commits[i];
+		(void)snprintf(name, sizeof(name), "n%zu", pick(b, nodes));
+		demon_buf_clear(&out);
+		start = clock_now();
+		must(demon_graph_get_node(b->store, &large, hex_of(&id), name, &out, &err), &err);
+		reads[i] = clock_now() - start;
+	}
+	must(demon_graph_export(b->store, &large, hex_of(&id), DEMON_GRAPH_JSON, add_length, &json,
+				&err),
+	     &err);
+	qsort(commits, LARGE_COMMITS, sizeof(*commits), by_value);
+	qsort(reads, LARGE_COMMITS, sizeof(*reads), by_value);
+	*r = (struct graph_result){
+	    .name = "graph_large", .unit = "commits/s", .ours = LARGE_COMMITS / sum};
+	(void)snprintf(r->note, sizeof(r->note),
+		       "%zu nodes, %d changes a commit and transaction: median %.3f ms, p99 %.3f "
+		       "ms; a node: median %.3f ms, p99 %.3f ms; the state as JSON: %zu bytes",
+		       nodes, CHANGES, commits[LARGE_COMMITS / 2] * 1e3,
+		       commits[LARGE_COMMITS * 99 / 100] * 1e3, reads[LARGE_COMMITS / 2] * 1e3,
+		       reads[LARGE_COMMITS * 99 / 100] * 1e3, json);
+}
+
 void graph_measure(const char *dir, bool quick, struct graph_result results[GRAPH_COUNT])
 {
 	const struct demon_options options = {.create = true, .node_id = "bench"};
@@ -378,6 +478,7 @@ void graph_measure(const char *dir, bool quick, struct graph_result results[GRAP
 	measure_read(&b, &results[1]);
 	measure_log(&b, &results[2]);
 	measure_history(&b, &results[3]);
+	measure_large(&b, quick ? 100000 : 1000000, &results[4]);
 	demon_close(b.store);
 	free(b.ids);
 }

@@ -16,7 +16,7 @@ struct graph_result {
 	char note[512];
 };
 
-#define GRAPH_COUNT 4
+#define GRAPH_COUNT 5
 
 /** Measures in databases below @p dir; results are in the order of their names. */
 void graph_measure(const char *dir, bool quick, struct graph_result results[GRAPH_COUNT]);
