@@ -83,7 +83,7 @@ enum demon_rc demon_command_routes_set(struct demon_ctl *ctl, struct demon_err *
 
 	if ((rc = read_value(ctl->words[1], &value, err)))
 		return rc;
-	if ((rc = demon_route_parse(value, &route, err))) {
+	if (demon_route_parse(value, &route, err)) {
 		demon_ctl_hint(ctl, "docs/notifications.md has the members of a route");
 		return demon_err_wrap(err, "route '%.100s'", ctl->words[0]);
 	}

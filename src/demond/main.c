@@ -214,8 +214,6 @@ static bool wait_for_workers(struct daemon *d)
 static void stop(struct daemon *d)
 {
 	demon_server_stop(demon_take(d->server));
-	if (d->notifier)
-		demon_notifier_stop(d->notifier);
 	if (d->workers) {
 		demon_workers_stop(d->workers);
 		if (!wait_for_workers(d)) {

@@ -444,7 +444,7 @@ enum demon_rc demon_notifier_start(const struct demon_notifier_options *options,
 	return DEMON_OK;
 }
 
-void demon_notifier_stop(struct demon_notifier *n)
+static void ask_to_end(struct demon_notifier *n)
 {
 	atomic_store(&n->give_up, mono() + GRACE_US);
 	atomic_store(&n->stop, true);
@@ -458,7 +458,7 @@ void demon_notifier_free(struct demon_notifier *n)
 {
 	if (!n)
 		return;
-	demon_notifier_stop(n);
+	ask_to_end(n);
 	(void)pthread_join(n->looker, NULL);
 	(void)pthread_mutex_lock(&n->lock);
 	while (n->running)

@@ -29,10 +29,7 @@ enum demon_rc demon_notifier_start(const struct demon_notifier_options *options,
 				   struct demon_notifier **ret_notifier, struct demon_err *err)
     demon_must_check;
 
-/** Asks all to end: attempts under way have two seconds left. Does not wait. */
-void demon_notifier_stop(struct demon_notifier *notifier);
-
-/** Waits for the end and releases everything. NULL is allowed. */
+/** Ends: attempts under way have two seconds left. Releases everything. NULL is allowed. */
 void demon_notifier_free(struct demon_notifier *notifier);
 
 #endif

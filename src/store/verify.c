@@ -195,6 +195,32 @@ static enum demon_rc verify_log(struct demon_store *store, struct demon_db *db,
 	return rc ? rc : check_totals(db, ret, err);
 }
 
+/* Compares the tables of a projection with those that a replay made. */
+static enum demon_rc compare_tables(const struct demon_projection *p, struct demon_db *db,
+				    struct demon_db *scratch, struct demon_verified *ret,
+				    struct demon_err *err)
+{
+	enum demon_rc rc;
+
+	for (const struct demon_projection_table *t = p->tables; t->name; t++) {
+		struct demon_table_digest is;
+		struct demon_table_digest ought;
+
+		if (!t->rows)
+			continue;
+		if ((rc = demon_digest_table(db, t, &is, err)) ||
+		    (rc = demon_digest_table(scratch, t, &ought, err)))
+			return rc;
+		if (memcmp(is.hash, ought.hash, sizeof(is.hash)) != 0)
+			return demon_err_set(err, DEMON_CORRUPT,
+					     "projection '%s' is not what the log says: "
+					     "%" PRId64 " rows, %" PRId64 " expected",
+					     t->name, is.rows, ought.rows);
+		ret->projection_rows += is.rows;
+	}
+	return DEMON_OK;
+}
+
 /* Replays the log beside the live tables, on disk if it is large, and compares what comes out. */
 static enum demon_rc verify_projections(struct demon_store *store, struct demon_db *db,
 					struct demon_verified *ret, struct demon_err *err)
@@ -210,26 +236,10 @@ static enum demon_rc verify_projections(struct demon_store *store, struct demon_
 	if ((rc = demon_txn_begin(&tx, scratch, NULL, err)) ||
 	    (rc = demon_replay(store, db, scratch, &events, err)))
 		return rc;
-	for (const struct demon_projection *const *p = store->projections; p && *p; p++) {
-		for (const struct demon_projection_table *t = (*p)->tables; t->name; t++) {
-			struct demon_table_digest is;
-			struct demon_table_digest ought;
-
-			if (!t->rows)
-				continue;
-			if ((rc = demon_digest_table(db, t, &is, err)) ||
-			    (rc = demon_digest_table(scratch, t, &ought, err)))
-				return rc;
-			if (memcmp(is.hash, ought.hash, sizeof(is.hash)) != 0)
-				return demon_err_set(err, DEMON_CORRUPT,
-						     "projection '%s' is not what the log says: "
-						     "%" PRId64 " rows, %" PRId64 " expected",
-						     t->name, is.rows, ought.rows);
-			ret->projection_rows += is.rows;
-		}
-		if ((*p)->check && (rc = (*p)->check(db, err)))
+	for (const struct demon_projection *const *p = store->projections; p && *p; p++)
+		if ((rc = compare_tables(*p, db, scratch, ret, err)) ||
+		    ((*p)->check && (rc = (*p)->check(db, err))))
 			return rc;
-	}
 	return DEMON_OK;
 }
 
