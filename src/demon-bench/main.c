@@ -150,11 +150,18 @@ static double rounded(double v)
 	return v >= 1000 ? (double)(long)(v + 0.5) : (double)(long)(v * 1000 + 0.5) / 1000;
 }
 
-static void print_json(const struct result *results, size_t count)
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct result *)a)->name, ((const struct result *)b)->name);
+}
+
+/* Sorts the results: keys are written in their canonical order. */
+static void print_json(struct result *results, size_t count)
 {
 	DEMON_BUF(out, 0);
 	struct demon_jw w = demon_jw_begin(&out);
 
+	qsort(results, count, sizeof(*results), by_name);
 	for (size_t i = 0; i < count; i++) {
 		const struct result *r = &results[i];
 		struct demon_jw one = demon_jw_object(&w, r->name);
@@ -185,7 +192,6 @@ static void print_text(const struct result *results, size_t count)
 			     results[i].note);
 }
 
-/* Names in the order of their canonical keys. */
 static const struct {
 	const char *name;
 	slice_fn *fn;
