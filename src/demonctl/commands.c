@@ -314,6 +314,11 @@ static const struct demon_command contracts_commands[] = {
     {.name = NULL},
 };
 
+static const struct demon_opt help_options[] = {
+    {.name = "man", .help = "the manual page of all commands, for man(1)"},
+    {.name = NULL},
+};
+
 const struct demon_command demon_commands[] = {
     {.name = "run",
      .summary = "run a ritual",
@@ -514,7 +519,9 @@ const struct demon_command demon_commands[] = {
     {.name = "help",
      .summary = "help for a command",
      .arguments = "[COMMAND [SUBCOMMAND]]",
-     .examples = "demonctl help runs list",
+     .examples = "demonctl help runs list\n"
+		 "demonctl help --man | man -l -",
+     .options = help_options,
      .run = demon_command_help,
      .max_words = 2},
     {.name = NULL},

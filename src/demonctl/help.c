@@ -104,6 +104,13 @@ enum demon_rc demon_command_help(struct demon_ctl *ctl, struct demon_err *err)
 	const struct demon_command *c;
 	char path[64];
 
+	if (demon_args_has(&ctl->args, "man")) {
+		if (ctl->word_count)
+			return demon_err_set(err, DEMON_USAGE,
+					     "the manual page is of all commands");
+		demon_help_manual(stdout);
+		return DEMON_OK;
+	}
 	if (!ctl->word_count) {
 		demon_help_overview(stdout);
 		return DEMON_OK;

@@ -28,6 +28,7 @@ const struct demon_opt demon_config_options[] = {
      .source = 'f',
      .help = "settings as YAML; flags and the environment go before it"},
     {.name = "print-config", .help = "print each setting and where it came from, and exit"},
+    {.name = "man", .help = "print the manual page, for man(1), and exit"},
     {.name = NULL},
 };
 

@@ -13,6 +13,7 @@
 #include "follower.h"
 #include "http/server.h"
 #include "log.h"
+#include "manual.h"
 #include "notifier.h"
 #include "store/liveness.h"
 #include "worker.h"
@@ -266,6 +267,10 @@ static enum demon_rc dispatch(struct daemon *d, const struct demon_args *args,
 
 	if (demon_args_has(args, "help")) {
 		print_help();
+		return DEMON_OK;
+	}
+	if (demon_args_has(args, "man")) {
+		demon_manual(stdout);
 		return DEMON_OK;
 	}
 	if (demon_args_has(args, "version")) {
