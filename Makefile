@@ -1,5 +1,5 @@
 # Thin: each target is a script or a preset. `make help` lists them.
-.PHONY: help dev stop test check bench fuzz soak chroot-test clean
+.PHONY: help dev stop test check bench fuzz soak package chroot-test clean
 
 help:
 	@echo 'make dev          install what is missing, build, start a node, run the first ritual'
@@ -9,7 +9,8 @@ help:
 	@echo 'make bench        the store beside SQLite by itself'
 	@echo 'make fuzz         fuzz each parser for FUZZ_SECONDS (60)'
 	@echo 'make soak         kill, restart and verify for SOAK_SECONDS (600)'
-	@echo 'make chroot-test  make dev and make test in a fresh Debian 12 (as root)'
+	@echo 'make package      the Debian package, in build/package'
+	@echo 'make chroot-test  make dev, make test and the package in a fresh Debian 12 (as root)'
 	@echo 'make clean        remove build/'
 
 dev:
@@ -33,8 +34,12 @@ fuzz:
 soak:
 	@tools/soak
 
+package:
+	@tools/package
+
 chroot-test:
 	@tests/chroot/run
+	@tests/chroot/run --package
 
 clean:
 	rm -rf build

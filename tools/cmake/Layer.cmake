@@ -43,6 +43,7 @@ function(demon_library)
 	configure_file(${CMAKE_SOURCE_DIR}/tools/cmake/demon-config.cmake.in demon-config.cmake @ONLY)
 	write_basic_package_version_file(${CMAKE_BINARY_DIR}/demon-config-version.cmake
 		COMPATIBILITY SameMinorVersion)
+	set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 	install(TARGETS demon_lib_shared demon_lib_static EXPORT demon-targets)
 	install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/demon TYPE INCLUDE)
 	install(FILES ${CMAKE_BINARY_DIR}/demon.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
@@ -53,13 +54,13 @@ function(demon_library)
 		DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/demon)
 endfunction()
 
-# A program: everything under src/NAME, on top of LAYER.
-function(demon_program name layer)
+# A program: everything under src/NAME, on top of LAYER; COMPONENT programs goes into the package.
+function(demon_program name layer component)
 	file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
 	add_executable(${name} ${sources})
 	target_link_libraries(${name} PRIVATE demon_${layer})
 	target_compile_definitions(${name} PRIVATE DEMON_VERSION="${PROJECT_VERSION}")
-	install(TARGETS ${name})
+	install(TARGETS ${name} COMPONENT ${component})
 endfunction()
 
 # A program that only others start: everything under src/NAME and the named sources of layers. It
@@ -75,5 +76,5 @@ function(demon_worker name)
 		target_compile_options(${name} PRIVATE -fno-sanitize=all)
 		target_link_options(${name} PRIVATE -fno-sanitize=all)
 	endif()
-	install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/demon)
+	install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/demon COMPONENT programs)
 endfunction()
