@@ -17,8 +17,8 @@
 /** The answer to a publication. */
 struct demon_ack {
 	uint64_t ticket;   /* of publish() */
-	enum demon_rc rc;  /* DEMON_OK: it is in the stream, though not for certain on a disk */
 	uint64_t sequence; /* with DEMON_OK */
+	enum demon_rc rc;  /* DEMON_OK: it is in the stream, though not for certain on a disk */
 	bool duplicate;    /* with DEMON_OK: said to have been there before; no proof that it is */
 	struct demon_err err; /* with another rc */
 };

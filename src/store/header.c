@@ -54,6 +54,28 @@ static unsigned char *put_u32(unsigned char *to, unsigned char tag, uint32_t v)
 	return put_field(to, tag, bytes, sizeof(bytes));
 }
 
+struct demon_event_ref demon_event_ref_of(const struct demon_event *ev)
+{
+	struct demon_event_ref ref = {.stream = ev->stream, .sequence = ev->sequence};
+
+	memcpy(ref.origin, ev->origin, sizeof(ref.origin));
+	memcpy(ref.epoch, ev->epoch, sizeof(ref.epoch));
+	memcpy(ref.hash, ev->hash, sizeof(ref.hash));
+	return ref;
+}
+
+void demon_head_bytes(const struct demon_event_ref *head, struct demon_buf *out)
+{
+	static const char domain[] = "demon.head"; /* its NUL is signed too */
+
+	demon_buf_add(out, domain, sizeof(domain));
+	demon_buf_add(out, head->origin, sizeof(head->origin));
+	demon_buf_add(out, head->epoch, sizeof(head->epoch));
+	demon_buf_be64(out, (uint64_t)head->sequence);
+	demon_buf_add(out, head->hash, sizeof(head->hash));
+	demon_buf_str(out, demon_stream_name(head->stream));
+}
+
 void demon_header_ref(struct demon_buf *out, unsigned char tag, const struct demon_event_ref *ref)
 {
 	const char *stream = demon_stream_name(ref->stream);

@@ -48,6 +48,12 @@ struct demon_event_ref {
 	unsigned char hash[DEMON_SHA256_LEN];
 };
 
+/** Identity and hash of an event. */
+struct demon_event_ref demon_event_ref_of(const struct demon_event *ev);
+
+/** Appends what a signature over a head covers (docs/format.md §8). */
+void demon_head_bytes(const struct demon_event_ref *head, struct demon_buf *out);
+
 /** Appends one field to @p out. */
 void demon_header_field(struct demon_buf *out, unsigned char tag, const void *value, size_t len);
 

@@ -22,19 +22,6 @@ DEMON_SQL(sql_at, "SELECT e.hash FROM log_events e JOIN log_chains c ON c.id = e
 
 static const struct demon_json_limits line_limits = {4096, 2};
 
-/* What a signature over a head covers. */
-static void signed_bytes(const struct demon_event_ref *head, struct demon_buf *out)
-{
-	static const char domain[] = "demon.head"; /* its NUL is signed too */
-
-	demon_buf_add(out, domain, sizeof(domain));
-	demon_buf_add(out, head->origin, sizeof(head->origin));
-	demon_buf_add(out, head->epoch, sizeof(head->epoch));
-	demon_buf_be64(out, (uint64_t)head->sequence);
-	demon_buf_add(out, head->hash, sizeof(head->hash));
-	demon_buf_str(out, demon_stream_name(head->stream));
-}
-
 static void add_hex(struct demon_jw *w, const char *key, const void *bytes, size_t n)
 {
 	char text[2 * DEMON_ED25519_SIGNATURE_LEN + 1];
@@ -59,7 +46,7 @@ static enum demon_rc write_head(const struct demon_event_ref *head, const struct
 		add_hex(&w, "publicKey", key->public_key, sizeof(key->public_key));
 	demon_jw_i64(&w, "sequence", head->sequence);
 	if (key) {
-		signed_bytes(head, &bytes);
+		demon_head_bytes(head, &bytes);
 		if ((rc = demon_buf_rc(&bytes, err)) ||
 		    (rc = demon_ed25519_sign(key->seed, bytes.data, bytes.len, signature, err)))
 			return rc;
@@ -123,7 +110,7 @@ static enum demon_rc check_signature(const json_t *json, const struct demon_even
 	if (!get_hex(json, "publicKey", public_key, sizeof(public_key)) ||
 	    !get_hex(json, "signature", signature, sizeof(signature)))
 		return demon_err_set(err, DEMON_INVALID, "the signature is malformed");
-	signed_bytes(head, &bytes);
+	demon_head_bytes(head, &bytes);
 	if ((rc = demon_buf_rc(&bytes, err)))
 		return rc;
 	return demon_ed25519_verify(public_key, bytes.data, bytes.len, signature, err);

@@ -72,22 +72,12 @@ static enum demon_rc require(struct demon_db *db, const struct demon_event_ref *
 	return DEMON_OK;
 }
 
-static struct demon_event_ref ref_of(const struct demon_event *ev)
-{
-	struct demon_event_ref ref = {.stream = ev->stream, .sequence = ev->sequence};
-
-	memcpy(ref.origin, ev->origin, sizeof(ref.origin));
-	memcpy(ref.epoch, ev->epoch, sizeof(ref.epoch));
-	memcpy(ref.hash, ev->hash, sizeof(ref.hash));
-	return ref;
-}
-
 /* The event before in its chain: held, with the hash that this one builds on, and earlier. */
 static enum demon_rc require_predecessor(struct demon_db *db, const struct demon_event *ev,
 					 struct demon_err *err)
 {
 	static const unsigned char zero[DEMON_SHA256_LEN];
-	struct demon_event_ref before = ref_of(ev);
+	struct demon_event_ref before = demon_event_ref_of(ev);
 	uint64_t clock = 0;
 	enum demon_rc rc;
 
@@ -250,7 +240,7 @@ static bool is_own_epoch(const struct demon_store *store, const struct demon_eve
 static enum demon_rc ingest_one(struct demon_write *w, const struct demon_event *ev, size_t *new,
 				struct demon_err *err)
 {
-	struct demon_event_ref ref = ref_of(ev);
+	struct demon_event_ref ref = demon_event_ref_of(ev);
 	struct held held;
 	enum demon_rc rc;
 
@@ -298,7 +288,7 @@ enum demon_rc demon_write_ingest(struct demon_write *w, const struct demon_event
 	for (size_t i = 0; i < count && !rc; i++) {
 		rc = ingest_one(w, &events[i], ret_new, err);
 		if (rc) {
-			struct demon_event_ref ref = ref_of(&events[i]);
+			struct demon_event_ref ref = demon_event_ref_of(&events[i]);
 			char name[128];
 
 			name_event(&ref, name);

@@ -44,6 +44,11 @@ enum demon_rc demon_store_write_repeatable(struct demon_store *store, demon_job_
 /** The connection, to read the state that the job decides on and to write local tables. */
 struct demon_db *demon_write_db(struct demon_write *w);
 
+/** Runs a part of a job that may fail without failing the job: what it did is undone then. Returns
+ * what @p fn returned, or the error of undoing it. One level; its savepoint costs. */
+enum demon_rc demon_write_part(struct demon_write *w, demon_job_fn *fn, void *ctx,
+			       struct demon_err *err) demon_must_check;
+
 /** This node's origin, borrowed. */
 const unsigned char *demon_write_origin(const struct demon_write *w);
 

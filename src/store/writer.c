@@ -197,6 +197,24 @@ static void lead(struct demon_store *store, struct demon_job *batch)
 	demon_lock_write_release(store->lock);
 }
 
+enum demon_rc demon_write_part(struct demon_write *w, demon_job_fn *fn, void *ctx,
+			       struct demon_err *err)
+{
+	struct demon_err failure;
+	enum demon_rc rc = demon_savepoint_begin(w->txn, err);
+
+	if (rc)
+		return rc;
+	if (!(rc = fn(w, ctx, err)))
+		return demon_savepoint_keep(w->txn, err);
+	demon_belief_forget(w->store);
+	if (demon_savepoint_undo(w->txn, &failure)) {
+		*err = failure;
+		return DEMON_IO;
+	}
+	return rc;
+}
+
 static void sleep_on(_Atomic uint32_t *word, uint32_t value)
 {
 	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
