@@ -80,8 +80,6 @@ static enum demon_rc make_room(struct demon_db *db, struct demon_err *err)
 
 static void add_header(struct demon_jw *w, const char *name, const char *value)
 {
-	DEMON_BUF(text, 4096);
-
 	/* what is no text, or too long to be ours, is not shown */
 	if (!value || strlen(value) > 1024)
 		return;
