@@ -21,6 +21,7 @@ struct reading {
 	bool subscribed;
 	bool caught_up;
 	uint64_t goal; /* its last sequence when reading began */
+	uint64_t seen; /* where reading stood when the streams were last looked at */
 };
 
 struct demon_replica {
@@ -417,9 +418,12 @@ static enum demon_rc look_at_streams(struct demon_replica *r, struct demon_err *
 		struct demon_stream_state state;
 
 		rc = r->transport->ops->state(r->transport->ctx, stream, &state, err);
-		if (!rc &&
-		    (state.last < at->sequence || (state.first > 1 && state.first != at->first)))
+		if (rc)
+			return rc;
+		if (state.last < at->sequence || (state.first > 1 && state.first != at->first) ||
+		    (state.last > at->sequence && r->readings[i].seen == at->sequence))
 			r->readings[i] = (struct reading){0};
+		r->readings[i].seen = at->sequence;
 	}
 	return rc;
 }
