@@ -310,6 +310,8 @@ static void a_rotation_elsewhere_does_not_bring_a_revoked_token_back(void **stat
 
 	exchange_import(b, lines);
 	free(lines);
+	exchange_trust(b, f->store);
+	exchange_trust(f->store, b);
 	assert_true(revoke_in(f, b, first.id));
 	fake_env_advance(&f->clock, 5000);
 	second = rotate(f, first.id, DAY);

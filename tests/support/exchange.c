@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/json_member.h"
+#include "domain/admin/peer.h"
 #include "store/jsonl.h"
 #include "store/store.h"
 #include "support/test.h"
@@ -94,4 +95,15 @@ char *exchange_shuffle(struct exchange_lines *nodes, size_t count, uint64_t *ran
 		left--;
 	}
 	return demon_buf_take(&out);
+}
+
+void exchange_trust(struct demon_store *node, struct demon_store *other)
+{
+	const struct demon_actor admin = {.subject = "admin@corp.test"};
+	char hex[2 * DEMON_ORIGIN_LEN + 1];
+	const struct demon_peer_request request = {.peer = hex, .actor = &admin};
+	struct demon_err err;
+
+	demon_hex(demon_store_origin(other), DEMON_ORIGIN_LEN, hex);
+	assert_ok(demon_peer_trust(node, &request, NULL, &err), &err);
 }

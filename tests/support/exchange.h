@@ -22,6 +22,9 @@ char *exchange_export(struct demon_store *node);
 /** Takes lines in; fails the test when that does not work. */
 void exchange_import(struct demon_store *node, const char *lines);
 
+/** Makes @p node trust @p other. */
+void exchange_trust(struct demon_store *node, struct demon_store *other);
+
 /** The state digest. */
 void exchange_digest(struct demon_store *node, char out[65]);
 

@@ -3,19 +3,27 @@
 #include "base/bytes.h"
 #include "store/store.h"
 #include "store/subject.h"
+#include "trust.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS                                                                              \
-	"kind, tenant, name, value, written_by, auth, reason, ts, clock, origin, hash FROM " \
+#define COLUMNS                                                                                 \
+	"kind, tenant, name, value, written_by, auth, reason, ts, clock, origin, hash, 1 FROM " \
 	"registers WHERE kind = :kind "
+#define COLUMNS_TRUSTED                                                            \
+	"kind, tenant, name, value, written_by, auth, reason, ts, clock, origin, " \
+	"hash, " DEMON_TRUSTED("registers.origin") "FROM registers WHERE kind = :kind "
 #define OF_NAME        "AND tenant = :tenant AND name = :name "
 #define GREATEST_FIRST "ORDER BY clock DESC, origin DESC, hash DESC"
 
-DEMON_SQL(sql_get, "SELECT " COLUMNS OF_NAME GREATEST_FIRST " LIMIT 1");
-DEMON_SQL(sql_listed, "SELECT " COLUMNS OF_NAME GREATEST_FIRST " LIMIT 1");
-DEMON_SQL(sql_writes, "SELECT " COLUMNS OF_NAME GREATEST_FIRST);
+DEMON_SQL(sql_get, "SELECT " COLUMNS OF_NAME "AND " DEMON_TRUSTED("registers.origin") GREATEST_FIRST
+	  " LIMIT 1");
+DEMON_SQL(sql_listed, "SELECT " COLUMNS OF_NAME "AND " DEMON_TRUSTED("registers.origin")
+			  GREATEST_FIRST " LIMIT 1");
+DEMON_SQL(sql_writes,
+	  "SELECT " COLUMNS_TRUSTED OF_NAME
+	  "ORDER BY " DEMON_TRUSTED("registers.origin") "DESC, clock DESC, origin DESC, hash DESC");
 DEMON_SQL(sql_next, "SELECT tenant, name FROM registers WHERE kind = :kind "
 		    "AND (tenant, name) > (:tenant, :name) ORDER BY tenant, name LIMIT 1");
 
@@ -49,6 +57,7 @@ static enum demon_rc read_row(const struct demon_stmt *q, struct demon_register_
 	    .reason = demon_col_str(q, 6),
 	    .ts = demon_col_i64(q, 7),
 	    .clock = (uint64_t)demon_col_i64(q, 8),
+	    .trusted = demon_col_i64(q, 11) != 0,
 	};
 	const char *kind = demon_col_str(q, 0);
 	int k = 0;

@@ -2,9 +2,10 @@
  * Registers: what administrators set, and what holds.
  *
  * A register is (kind, tenant, name). A write gives it a value or takes it away; what holds is the
- * greatest write by (clock, origin, hash), whatever the order in which writes arrived, and those
- * that lost can be listed. Every write is one event of the node's own stream, whose type is that
- * of the kind, so that the log says who changed what, and each kind has its contract.
+ * greatest write by (clock, origin, hash) of an origin that this node trusts (trust.h), whatever
+ * the order in which writes arrived, and those that lost can be listed. Every write is one event of
+ * the node's own stream, whose type is that of the kind, so that the log says who changed what, and
+ * each kind has its contract.
  */
 #ifndef DEMON_REGISTER_H
 #define DEMON_REGISTER_H
@@ -57,6 +58,7 @@ struct demon_register_row {
 	uint64_t clock;
 	unsigned char origin[DEMON_ORIGIN_LEN]; /* of the node that wrote it */
 	unsigned char hash[DEMON_SHA256_LEN];   /* of the event */
+	bool trusted; /* that node's word counts here: without, it never holds (trust.h) */
 };
 typedef enum demon_rc demon_register_fn(void *ctx, const struct demon_register_row *row,
 					struct demon_err *err);
@@ -92,7 +94,8 @@ enum demon_rc demon_register_list(struct demon_db *db, enum demon_register_kind 
 				  const char *tenant, demon_register_fn *fn, void *ctx,
 				  struct demon_err *err) demon_must_check;
 
-/** All writes to a register, the one that holds first. */
+/** All writes to a register, the one that holds first, those of origins that are not trusted last.
+ */
 enum demon_rc demon_register_writes(struct demon_db *db, enum demon_register_kind kind,
 				    const char *tenant, const char *name, demon_register_fn *fn,
 				    void *ctx, struct demon_err *err) demon_must_check;

@@ -4,6 +4,7 @@
 #include "store/store.h"
 #include "store/subject.h"
 #include "token_value.h"
+#include "trust.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,9 +14,12 @@
 #define SECRET_HEX ((size_t)2 * SECRET_LEN)
 #define PREFIX     "demon_"
 
-DEMON_SQL(sql_revoked, "SELECT 1 FROM registers WHERE kind = 'token' AND tenant = '*' "
-		       "AND name = :id AND value IS NULL LIMIT 1");
-DEMON_SQL(sql_any, "SELECT 1 FROM registers WHERE kind = 'token' AND tenant = '*' LIMIT 1");
+DEMON_SQL(sql_revoked,
+	  "SELECT 1 FROM registers WHERE kind = 'token' AND tenant = '*' "
+	  "AND name = :id AND value IS NULL AND " DEMON_TRUSTED("registers.origin") "LIMIT 1");
+DEMON_SQL(sql_any,
+	  "SELECT 1 FROM registers WHERE kind = 'token' AND tenant = '*' AND " DEMON_TRUSTED(
+	      "registers.origin") "LIMIT 1");
 DEMON_SQL(sql_next, "SELECT name FROM registers WHERE kind = 'token' AND tenant = '*' "
 		    "AND name > :after ORDER BY name LIMIT 1");
 

@@ -1,5 +1,6 @@
 #include "commit.h"
 
+#include "domain/admin/trust.h"
 #include "store/subject.h"
 
 #include <inttypes.h>
@@ -19,7 +20,8 @@ DEMON_SQL(sql_merges, "SELECT parent FROM graph_merges WHERE chain = :chain AND 
 		      "position = :position ORDER BY ordinal");
 DEMON_SQL(sql_tag, "SELECT commit_id FROM graph_tags WHERE tenant_id = :tenant AND "
 		   "project_id = :project AND namespace = :namespace AND graph_id = :graph "
-		   "AND tag = :tag ORDER BY clock DESC, origin DESC, hash DESC LIMIT 1");
+		   "AND tag = :tag AND " DEMON_TRUSTED(
+		       "graph_tags.origin") "ORDER BY clock DESC, origin DESC, hash DESC LIMIT 1");
 
 DEMON_SQL(sql_event, "SELECT c.origin, c.epoch, e.origin_seq, e.hash FROM log_events e "
 		     "JOIN log_chains c ON c.id = e.chain_id WHERE e.seq = :seq");

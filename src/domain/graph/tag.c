@@ -5,6 +5,7 @@
 #include "record.h"
 
 #include "base/json.h"
+#include "domain/admin/trust.h"
 #include "store/readers.h"
 #include "store/store.h"
 #include "store/subject.h"
@@ -18,8 +19,11 @@
 #define GREATEST_FIRST "ORDER BY clock DESC, origin DESC, hash DESC"
 #define COLUMNS        "tag, commit_id, ts, origin"
 
-DEMON_SQL(sql_writes, "SELECT " COLUMNS OF_GRAPH "AND tag = :tag " GREATEST_FIRST);
-DEMON_SQL(sql_holds, "SELECT " COLUMNS OF_GRAPH "AND tag = :tag " GREATEST_FIRST " LIMIT 1");
+DEMON_SQL(sql_writes, "SELECT " COLUMNS OF_GRAPH "AND tag = :tag ORDER BY " DEMON_TRUSTED(
+			  "graph_tags.origin") "DESC, clock DESC, origin DESC, hash DESC");
+DEMON_SQL(sql_holds,
+	  "SELECT " COLUMNS OF_GRAPH "AND tag = :tag AND " DEMON_TRUSTED("graph_tags.origin")
+	      GREATEST_FIRST " LIMIT 1");
 DEMON_SQL(sql_next, "SELECT tag" OF_GRAPH "AND tag > :tag ORDER BY tag LIMIT 1");
 
 static void bind(struct demon_stmt *q, const struct demon_graph_scope *scope, const char *tag)

@@ -2,6 +2,7 @@
  * Writing the register: decide on what holds, append one event.
  */
 #include "registry.h"
+#include "domain/admin/trust.h"
 
 #include "store/store.h"
 #include "store/subject.h"
@@ -10,8 +11,10 @@
 #include <string.h>
 
 /* The greatest write: what the name stands for. */
-DEMON_SQL(sql_holds, "SELECT definition FROM named_rituals WHERE tenant_id = :tenant "
-		     "AND ritual_id = :ritual ORDER BY clock DESC, origin DESC, hash DESC LIMIT 1");
+DEMON_SQL(sql_holds,
+	  "SELECT definition FROM named_rituals WHERE tenant_id = :tenant "
+	  "AND ritual_id = :ritual AND " DEMON_TRUSTED(
+	      "named_rituals.origin") "ORDER BY clock DESC, origin DESC, hash DESC LIMIT 1");
 
 struct change {
 	struct demon_record record;

@@ -3,6 +3,7 @@
  */
 #include "registry.h"
 
+#include "domain/admin/trust.h"
 #include "store/readers.h"
 #include "store/subject.h"
 
@@ -15,10 +16,14 @@
 #define OF_NAME        " FROM named_rituals WHERE tenant_id = :tenant AND ritual_id = :ritual "
 #define GREATEST_FIRST "ORDER BY clock DESC, origin DESC, hash DESC"
 
-DEMON_SQL(sql_writes, "SELECT " COLUMNS OF_NAME GREATEST_FIRST);
+DEMON_SQL(sql_holding,
+	  "SELECT " COLUMNS OF_NAME "AND " DEMON_TRUSTED("named_rituals.origin") GREATEST_FIRST);
+DEMON_SQL(sql_writes, "SELECT " COLUMNS OF_NAME "ORDER BY " DEMON_TRUSTED(
+			  "named_rituals.origin") "DESC, clock DESC, origin DESC, hash DESC");
 DEMON_SQL(sql_next_name, "SELECT ritual_id FROM named_rituals WHERE tenant_id = :tenant "
 			 "AND ritual_id > :after ORDER BY ritual_id LIMIT 1");
-DEMON_SQL(sql_greatest, "SELECT " COLUMNS OF_NAME GREATEST_FIRST " LIMIT 1");
+DEMON_SQL(sql_greatest, "SELECT " COLUMNS OF_NAME "AND " DEMON_TRUSTED("named_rituals.origin")
+			    GREATEST_FIRST " LIMIT 1");
 DEMON_SQL(sql_spec, "SELECT spec FROM definitions WHERE digest = :digest");
 
 static struct demon_ritual_row read_row(const struct demon_stmt *q)
@@ -69,7 +74,7 @@ enum demon_rc demon_ritual_get(struct demon_store *store, const char *tenant_id,
 	(void)snprintf(ritual_id, sizeof(ritual_id), "%.*s", (int)len, name);
 	if ((rc = demon_store_borrow(store, &loan, err)))
 		return rc;
-	DEMON_STMT(q, loan.db, &sql_writes);
+	DEMON_STMT(q, loan.db, &sql_holding);
 	demon_bind_str(&q, ":tenant", or_default(tenant_id));
 	demon_bind_str(&q, ":ritual", ritual_id);
 	while (!(rc = demon_step(&q, &row, err)) && row) {

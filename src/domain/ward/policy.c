@@ -1,6 +1,7 @@
 #include "policy.h"
 
 #include "domain/admin/register.h"
+#include "domain/admin/trust.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 
 #define TENANTING "TENANTING_ENABLED"
 
-DEMON_SQL(sql_any, "SELECT 1 FROM registers WHERE kind = 'policy' LIMIT 1");
+DEMON_SQL(sql_any, "SELECT 1 FROM registers WHERE kind = 'policy' AND " DEMON_TRUSTED(
+		       "registers.origin") "LIMIT 1");
 
 struct demon_wards {
 	json_t *quotas; /* by tenant; NULL: none */
