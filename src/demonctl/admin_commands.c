@@ -131,3 +131,48 @@ const struct demon_command demon_roles_commands[] = {
      .of_tenant = true},
     {.name = NULL},
 };
+
+static const struct demon_opt trust_options[] = {
+    {.name = "key",
+     .value = "ID",
+     .help = "only if this key is bound to it, 16 hexadecimal digits"},
+    {.name = "by", .value = "WHO", .help = "who does it; default: the user of this process"},
+    {.name = "reason", .value = "TEXT", .help = "why"},
+    {.name = NULL},
+};
+
+const struct demon_command demon_peers_commands[] = {
+    {.name = "list",
+     .summary = "other nodes, and whether their word counts here",
+     .arguments = "",
+     .text = "A label is what a node calls itself; its origin and key are who it is. With --json\n"
+	     "{origin, label, trusted, key, firstSeen, lastSeen, changedBy} a line.",
+     .examples = "demonctl peers list\n"
+		 "demonctl peers list --json",
+     .run = demon_command_peers_list,
+     .role = DEMON_ROLE_VIEWER},
+    {.name = "trust",
+     .summary = "let what another node sets count here",
+     .arguments = "PEER",
+     .text = "PEER is an origin, also of a node not heard of yet, or a label that only one has.\n"
+	     "What a node says that is not trusted is in the log, and has no effect here. With\n"
+	     "--json {peer, trusted, noop}.",
+     .examples = "demonctl peers trust 00112233445566778899aabbccddeeff --reason 'second site'\n"
+		 "demonctl peers trust site-b --key 0123456789abcdef",
+     .options = trust_options,
+     .run = demon_command_peers_trust,
+     .min_words = 1,
+     .max_words = 1,
+     .role = DEMON_ROLE_ADMIN},
+    {.name = "revoke",
+     .summary = "let it count no more",
+     .arguments = "PEER",
+     .text = "From now on nothing that PEER has set holds here. With --json {peer, trusted, noop}.",
+     .examples = "demonctl peers revoke site-b --reason 'stolen'",
+     .options = change_options,
+     .run = demon_command_peers_revoke,
+     .min_words = 1,
+     .max_words = 1,
+     .role = DEMON_ROLE_ADMIN},
+    {.name = NULL},
+};

@@ -8,6 +8,7 @@
 
 extern const struct demon_command demon_token_commands[];
 extern const struct demon_command demon_roles_commands[];
+extern const struct demon_command demon_peers_commands[];
 extern const struct demon_opt demon_audit_options[];
 extern const struct demon_opt demon_freeze_options[];
 
@@ -17,6 +18,9 @@ demon_command_fn demon_command_token_rotate;
 demon_command_fn demon_command_token_revoke;
 demon_command_fn demon_command_roles_set;
 demon_command_fn demon_command_roles_list;
+demon_command_fn demon_command_peers_list;
+demon_command_fn demon_command_peers_trust;
+demon_command_fn demon_command_peers_revoke;
 demon_command_fn demon_command_audit;
 demon_command_fn demon_command_freeze;
 demon_command_fn demon_command_thaw;

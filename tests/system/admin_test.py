@@ -325,11 +325,18 @@ class Audit(Admin):
         other = self.path("other.db")
         self.ctl("--db", other, "import", log)
         self.assertEqual(self.ctl("--db", other, "audit", "--json").out, self.ctl("audit", "--json").out)
-        self.ctl("--db", other, "run", ECHO, status=5)
         self.assertEqual(self.ctl("--db", other, "digest", "--json").json["digest"],
                          self.ctl("digest", "--json").json["digest"])
         self.ctl("--db", other, "rebuild")
         self.ctl("--db", other, "verify")
+        self.ctl("--db", other, "run", ECHO)
+        peer = self.ctl("status", "--json").json["origin"]
+        self.ctl("--db", other, "peers", "trust", peer)
+        self.assertEqual(self.ctl("--db", other, "peers", "list", "--json").json["trusted"], True)
+        self.ctl("--db", other, "run", ECHO, status=5)
+        self.assertIn("peer.trusted", self.ctl("--db", other, "audit").out)
+        self.ctl("--db", other, "peers", "revoke", peer)
+        self.ctl("--db", other, "run", ECHO)
 
 
 class Races(Admin):

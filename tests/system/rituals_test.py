@@ -162,6 +162,9 @@ class Rituals(Case):
         self.ctl("import", self.path("mine.jsonl"), "--db", there)
         digests = {self.ctl("digest", "--json", "--db", db).json["digest"] for db in (here, there)}
         self.assertEqual(len(digests), 1)
+        origins = [self.ctl("status", "--json", "--db", db).json["origin"] for db in (here, there)]
+        self.ctl("peers", "trust", origins[1])
+        self.ctl("peers", "trust", origins[0], "--db", there)
         shown = [
             self.ctl("rituals", "show", "deploy", "--json", "--db", db).out for db in (here, there)
         ]
