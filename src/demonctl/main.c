@@ -49,9 +49,6 @@ enum demon_rc demon_ctl_open(struct demon_ctl *ctl, bool create, struct demon_er
 		options.create = create = false;
 	if (create && (rc = demon_settings_make_home(s, err)))
 		return rc;
-	if (s->verbose && s->nats_url.value)
-		(void)fprintf(stderr, "demonctl: %s is not used: this version has no mirror\n",
-			      s->nats_url.from);
 	rc = demon_open(s->db.value, &options, &ctl->store, err);
 	if (rc == DEMON_NOTFOUND && !create)
 		demon_ctl_hint(ctl, "'demonctl run FILE' makes one; --db names another");

@@ -3,7 +3,7 @@
  *
  * The main thread waits for signals, which are blocked before any other thread starts: SIGTERM and
  * SIGINT end the program before the next step of each run, a second one at once; SIGHUP opens the
- * log file again. Threads end in the order HTTP, workers, notifier, follower, store.
+ * log file again. Threads end in the order HTTP, workers, notifier, mirror, follower, store.
  */
 #include "cli/gates.h"
 #include "cli/wards.h"
@@ -14,6 +14,7 @@
 #include "http/server.h"
 #include "log.h"
 #include "manual.h"
+#include "mirror.h"
 #include "notifier.h"
 #include "store/liveness.h"
 #include "worker.h"
@@ -39,6 +40,7 @@ struct daemon {
 	struct demon_workers *workers;
 	struct demon_follower *follower;
 	struct demon_notifier *notifier;
+	struct demon_mirror *mirror;
 	sigset_t signals;
 };
 
@@ -130,6 +132,17 @@ static enum demon_rc start_notifier(struct daemon *d, struct demon_err *err)
 	return demon_notifier_start(&options, &d->notifier, err);
 }
 
+static enum demon_rc start_mirror(struct daemon *d, struct demon_err *err)
+{
+	const struct demon_settings *s = &d->config.settings;
+	const struct demon_mirror_options options = {.store = d->store,
+						     .log = d->log,
+						     .urls = s->nats_url.value,
+						     .creds = s->nats_creds.value};
+
+	return s->nats_url.value ? demon_mirror_start(&options, &d->mirror, err) : DEMON_OK;
+}
+
 static enum demon_rc start(struct daemon *d, struct demon_err *err)
 {
 	const struct demon_config *c = &d->config;
@@ -150,7 +163,9 @@ static enum demon_rc start(struct daemon *d, struct demon_err *err)
 	options.log_ctx = d->log;
 	if (demon_server_start(d->store, &options, &d->server, err))
 		return demon_err_wrap(err, "'%s'", c->listen.value);
-	return (rc = start_workers(d, err)) ? rc : start_notifier(d, err);
+	if ((rc = start_workers(d, err)) || (rc = start_notifier(d, err)))
+		return rc;
+	return start_mirror(d, err);
 }
 
 static void announce(const struct daemon *d)
@@ -164,9 +179,6 @@ static void announce(const struct daemon *d)
 		       (int)(strrchr(listen, ':') - listen), listen, demon_server_port(d->server));
 	demon_log_write(d->log, DEMON_LOG_INFO, text, "db", d->config.settings.db.value, "node",
 			node.label, "version", DEMON_VERSION, NULL);
-	if (d->config.settings.nats_url.value)
-		demon_log_write(d->log, DEMON_LOG_WARN, "this version has no mirror", "ignored",
-				d->config.settings.nats_url.from, NULL);
 }
 
 /* Waits until asked to end. */
@@ -225,6 +237,7 @@ static void stop(struct daemon *d)
 		demon_workers_free(demon_take(d->workers));
 	}
 	demon_notifier_free(demon_take(d->notifier));
+	demon_mirror_stop(demon_take(d->mirror));
 	demon_expr_close(demon_take(d->expr));
 	demon_secrets_close(demon_take(d->secrets));
 	demon_gate_settings_done(&d->gates);

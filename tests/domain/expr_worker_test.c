@@ -572,9 +572,11 @@ static void a_text_without_end_is_refused(void **state)
 	    {".", " as $x|.", "", 65000, DEMON_INVALID, "memory exhausted"},
 	    {". as $x", "?//$x", "|.", 10000, DEMON_OK, ""},
 	    {"1", "//1", "", 65000, DEMON_INVALID, "memory exhausted"},
-	    {".", "[1:]", "", 65000, DEMON_TIMEOUT, "compiling takes more than 5000 ms"},
+	    /* compiling takes about 5 s: which limit comes first is the machine's doing */
+	    {".", "[1:]", "", 65000, DEMON_INVALID, "which is too long"},
 	};
 	static char text[(1 << 20) + 64];
+	static const char slow[] = "compiling takes more than 5000 ms";
 
 	(void)state;
 	open_pool(NULL);
@@ -587,7 +589,10 @@ static void a_text_without_end_is_refused(void **state)
 			memcpy(text + len, cases[i].piece, n);
 		strcpy(text + len, cases[i].after);
 		rc = expr_check(&user, text);
-		if (rc != cases[i].rc || (rc && !strstr(user.err.msg, cases[i].words)))
+		if (i == demon_count(cases) - 1 && rc == DEMON_TIMEOUT &&
+		    strstr(user.err.msg, slow))
+			rc = cases[i].rc;
+		else if (rc != cases[i].rc || (rc && !strstr(user.err.msg, cases[i].words)))
 			fail_msg("%s: %s: %s", cases[i].piece, demon_rc_text(rc),
 				 rc ? user.err.msg : "");
 		expr_assert_usable(&user);

@@ -112,7 +112,8 @@ class Deciding(Approvals):
                        "https://ops.example.org/demon/").out.strip()
         self.assertTrue(url.startswith("https://ops.example.org/demon/approve#"), url)
         self.ctl("approvals", "link", "r-1", "prod", "--approver", "eve", status=5)
-        self.ctl("approvals", "grant", "r-1", "prod", "--link", link[:-2] + "AA", status=5)
+        other = link[:-8] + ("A" if link[-8] != "A" else "B") + link[-7:]
+        self.ctl("approvals", "grant", "r-1", "prod", "--link", other, status=5)
         voted = self.ctl("approvals", "grant", "r-1", "prod", "--link", link, "--json").json
         self.assertEqual(voted["event"]["approver"], ADA)
         self.assertEqual(voted["event"]["authentication"], "link")

@@ -2,7 +2,7 @@
 
 import unittest
 
-from support import ECHO, Case, Daemon, Nats, free_port
+from support import ECHO, Case, Daemon, Nats, free_port, wait_until
 
 
 class Mirror(Case):
@@ -28,6 +28,52 @@ class Mirror(Case):
         self.ctl("run", ECHO)
         nats.stop()
         self.works(daemon, nats.url)
+
+    def digest(self, db):
+        return self.ctl("--json", "--db", db, "digest").json["digest"]
+
+    def become_equal(self, *dbs):
+        wait_until(lambda: len({self.digest(db) for db in dbs}) == 1, "the nodes to become equal", 60)
+
+    def status(self, db):
+        return self.ctl("--json", "--db", db, "status").json
+
+    def test_two_nodes_hold_what_either_writes(self):
+        nats = Nats(self)
+        other = self.path("other.db")
+        daemons = [
+            Daemon(self, "--nats-url", nats.url, "--node-id", "one"),
+            Daemon(self, "--nats-url", nats.url, "--node-id", "two", "--db", other),
+        ]
+        self.ctl("run", ECHO, "--run-id", "a")
+        self.ctl("--db", other, "run", ECHO, "--run-id", "b")
+        self.become_equal(self.db, other)
+        for db in (self.db, other):
+            self.assertEqual(
+                self.sql("SELECT run_id, status FROM v_runs ORDER BY 1", db),
+                [("a", "Completed"), ("b", "Completed")],
+            )
+            self.ctl("--db", db, "verify")
+            wait_until(lambda db=db: self.status(db)["pending"] == 0, "everything to be acknowledged")
+            wait_until(lambda db=db: self.status(db)["confirmed"] > 0, "it to be read back")
+            self.assertEqual(self.status(db)["quarantined"], 0)
+        for daemon in daemons:
+            self.assertEqual(daemon.stop()[0], 0)
+
+    def test_nobody_takes_up_the_run_of_another_node(self):
+        nats = Nats(self)
+        other = self.path("other.db")
+        Daemon(self, "--nats-url", nats.url)
+        ritual = self.ritual("slow", ("wait", ["sleep", "2"], {}))
+        Daemon(self, "--nats-url", nats.url, "--db", other)
+        self.ctl("run", ritual, "--detach", "--run-id", "slow")
+        wait_until(
+            lambda: self.sql("SELECT 1 FROM v_runs WHERE run_id = 'slow' AND status = 'Completed'", other),
+            "the run to be seen as completed by the other node",
+        )
+        self.become_equal(self.db, other)
+        started = "SELECT count(*) FROM events WHERE type = 'step.started:v1' AND run_id = 'slow'"
+        self.assertEqual(self.sql(started, other), [(1,)])
 
 
 if __name__ == "__main__":

@@ -188,7 +188,7 @@ static enum demon_rc change(struct demon_write *w, void *ctx, struct demon_err *
 {
 	struct change *c = ctx;
 	struct demon_db *db = demon_write_db(w);
-	bool trusted;
+	bool trusted = c->trust;
 	enum demon_rc rc;
 
 	c->new = false;
