@@ -1,5 +1,6 @@
 #include "mirror.h"
 
+#include "base/cond.h"
 #include "replica/jetstream.h"
 #include "replica/replica.h"
 #include "store/store.h"
@@ -8,7 +9,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #define READ_MS  500  /* a round of reading, at most */
 #define AGAIN_MS 1000 /* after something went wrong */
@@ -55,12 +55,8 @@ static bool has_ended(struct demon_mirror *m)
 /* Until something may be there to send, the end, or @p ms; with @p deaf only the latter two. */
 static void pause_for(struct demon_mirror *m, int64_t ms, bool deaf)
 {
-	struct timespec until;
+	struct timespec until = demon_cond_in(ms);
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (ms % 1000) * 1000000;
-	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	(void)pthread_mutex_lock(&m->lock);
 	while (!m->ended && (deaf || !m->woken))
 		if (pthread_cond_timedwait(&m->news, &m->lock, &until))
@@ -155,17 +151,6 @@ static void note(void *ctx, const char *text)
 	demon_log_write(m->log, DEMON_LOG_WARN, "mirror", "note", text, NULL);
 }
 
-static void init_locks(struct demon_mirror *m)
-{
-	pthread_condattr_t attr;
-
-	(void)pthread_mutex_init(&m->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&m->news, &attr);
-	(void)pthread_condattr_destroy(&attr);
-}
-
 static enum demon_rc open_parts(struct demon_mirror *m, const struct demon_mirror_options *options,
 				struct demon_err *err)
 {
@@ -195,7 +180,8 @@ enum demon_rc demon_mirror_start(const struct demon_mirror_options *options,
 		return demon_err_set(err, DEMON_NOMEM, "no memory for the mirror");
 	m->store = options->store;
 	m->log = options->log;
-	init_locks(m);
+	(void)pthread_mutex_init(&m->lock, NULL);
+	demon_cond_init(&m->news);
 	rc = open_parts(m, options, err);
 	for (size_t i = 0; i < demon_count(work) && !rc; i++) {
 		if (pthread_create(&m->threads[i], NULL, work[i], m))

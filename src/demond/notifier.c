@@ -1,5 +1,6 @@
 #include "notifier.h"
 
+#include "base/cond.h"
 #include "domain/notify/courier.h"
 #include "domain/notify/planner.h"
 #include "store/readers.h"
@@ -71,13 +72,6 @@ static int64_t clock_offset(void)
 	const struct demon_env *env = demon_env_real();
 
 	return env->now(env->ctx) - mono() / 1000;
-}
-
-static struct timespec in_ms(int64_t ms)
-{
-	demon_ticks until = mono() + ms * 1000;
-
-	return (struct timespec){.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
 }
 
 /* The endpoint of a route, or NULL: no memory. The lock is held. */
@@ -190,7 +184,7 @@ static void deliver(struct demon_notifier *n, const struct demon_delivery *d)
 /* Waits for something to do; NULL: it is time to end. The lock is held. */
 static struct slot *next_work(struct demon_notifier *n)
 {
-	struct timespec until = in_ms((int64_t)IDLE_S * 1000);
+	struct timespec until = demon_cond_in((int64_t)IDLE_S * 1000);
 	struct slot *found = NULL;
 	int why = 0;
 
@@ -423,7 +417,6 @@ enum demon_rc demon_notifier_start(const struct demon_notifier_options *options,
 				   struct demon_notifier **ret_notifier, struct demon_err *err)
 {
 	struct demon_notifier *n = demon_calloc(1, sizeof(*n));
-	pthread_condattr_t attr;
 	enum demon_rc rc;
 
 	if (!n)
@@ -431,11 +424,8 @@ enum demon_rc demon_notifier_start(const struct demon_notifier_options *options,
 	n->options = *options;
 	n->wake = (struct demon_wake){.watch = -1, .cancel = -1};
 	(void)pthread_mutex_init(&n->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&n->work, &attr);
-	(void)pthread_cond_init(&n->ended, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	demon_cond_init(&n->work);
+	demon_cond_init(&n->ended);
 	if ((rc = begin(n, err))) {
 		release(n);
 		return rc;

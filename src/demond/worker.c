@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include "base/cond.h"
 #include "domain/ritual/run.h"
 
 #include <errno.h>
@@ -50,13 +51,6 @@ static demon_ticks mono(void)
 	const struct demon_env *env = demon_env_real();
 
 	return env->mono(env->ctx);
-}
-
-static struct timespec in_ms(int64_t ms)
-{
-	demon_ticks until = mono() + ms * 1000;
-
-	return (struct timespec){.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
 }
 
 static bool is_same(const struct demon_run_id *a, const struct demon_run_id *b)
@@ -156,7 +150,7 @@ static struct taken *first_queued(struct demon_workers *w)
 /* Waits for something to do; NULL: it is time to end. The lock is held. */
 static struct taken *next_work(struct demon_workers *w)
 {
-	struct timespec until = in_ms((int64_t)IDLE_S * 1000);
+	struct timespec until = demon_cond_in((int64_t)IDLE_S * 1000);
 	struct taken *t;
 	int why = 0;
 
@@ -266,7 +260,7 @@ static void hand_over(struct demon_workers *w, const struct demon_run_due *due)
 /* Waits until a thread is free, a moment at most. False: some are. */
 static bool wait_for_slack(struct demon_workers *w)
 {
-	struct timespec until = in_ms(BUSY_MS);
+	struct timespec until = demon_cond_in(BUSY_MS);
 	bool full;
 
 	(void)pthread_mutex_lock(&w->lock);
@@ -357,18 +351,14 @@ enum demon_rc demon_workers_start(const struct demon_workers_options *options,
 				  struct demon_workers **ret_workers, struct demon_err *err)
 {
 	struct demon_workers *w = demon_calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 	enum demon_rc rc;
 
 	if (!w)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for workers");
 	w->options = *options;
 	(void)pthread_mutex_init(&w->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&w->work, &attr);
-	(void)pthread_cond_init(&w->slack, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	demon_cond_init(&w->work);
+	demon_cond_init(&w->slack);
 	w->taken = demon_calloc(options->count, sizeof(*w->taken));
 	rc = w->taken ? open_reader(w, err)
 		      : demon_err_set(err, DEMON_NOMEM, "no memory for workers");
@@ -397,7 +387,7 @@ void demon_workers_stop(struct demon_workers *w)
 
 bool demon_workers_ended(struct demon_workers *w, int64_t ms)
 {
-	struct timespec until = in_ms(ms);
+	struct timespec until = demon_cond_in(ms);
 	bool ended;
 
 	(void)pthread_mutex_lock(&w->lock);

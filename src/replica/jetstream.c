@@ -1,6 +1,7 @@
 #include "jetstream_handle.h"
 
 #include "base/base.h"
+#include "base/cond.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -121,20 +122,9 @@ static enum demon_rc make_context(struct demon_jetstream *j, struct demon_err *e
 	return s == NATS_OK ? DEMON_OK : demon_js_error(s, (jsErrCode)0, err, "JetStream");
 }
 
-static struct timespec in_ms(int64_t ms)
-{
-	struct timespec until;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (ms % 1000) * 1000000;
-	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	return until;
-}
-
 static void pause_for(struct demon_jetstream *j, int64_t ms)
 {
-	struct timespec until = in_ms(ms);
+	struct timespec until = demon_cond_in(ms);
 
 	(void)pthread_mutex_lock(&j->lock);
 	if (!j->closing)
@@ -482,7 +472,7 @@ static enum demon_rc op_next(void *ctx, int64_t wait_ms, struct demon_message *r
 			     struct demon_err *err)
 {
 	struct demon_jetstream *j = ctx;
-	struct timespec until = in_ms(wait_ms);
+	struct timespec until = demon_cond_in(wait_ms);
 	enum demon_stream stream = DEMON_STREAM_RITUAL;
 	jsMsgMetaData *meta = NULL;
 	uint64_t generation;
@@ -519,17 +509,6 @@ static const struct demon_transport_ops ops = {
     .put_tag = demon_js_put_tag,
 };
 
-static void init_locks(struct demon_jetstream *j)
-{
-	pthread_condattr_t attr;
-
-	(void)pthread_mutex_init(&j->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&j->news, &attr);
-	(void)pthread_condattr_destroy(&attr);
-}
-
 enum demon_rc demon_jetstream_open(const struct demon_jetstream_options *options,
 				   struct demon_jetstream **ret_jetstream,
 				   struct demon_transport *ret_transport, struct demon_err *err)
@@ -539,7 +518,8 @@ enum demon_rc demon_jetstream_open(const struct demon_jetstream_options *options
 
 	if (!j)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a connection");
-	init_locks(j);
+	(void)pthread_mutex_init(&j->lock, NULL);
+	demon_cond_init(&j->news);
 	j->replicas = options->replicas ? options->replicas : 1;
 	j->wake = options->wake;
 	j->wake_ctx = options->wake_ctx;
