@@ -1,12 +1,11 @@
 #include "chain.h"
 
-#include "store/readers.h"
+#include "store/log.h"
 #include "store/subject.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-DEMON_SQL(sql_held, "SELECT hash FROM log_events WHERE chain_id = :chain AND origin_seq = :seq");
 DEMON_SQL_SCAN(sql_waiting, "counts", "SELECT count(*) FROM local_inbox");
 DEMON_SQL_SCAN(sql_chains, "few wait, as a rule",
 	       "SELECT DISTINCT origin, epoch, stream FROM local_inbox");
@@ -22,29 +21,6 @@ enum demon_rc demon_assembly_waiting(struct demon_db *db, int64_t *ret, struct d
 	enum demon_rc rc = demon_step(&q, &row, err);
 
 	*ret = rc ? 0 : demon_col_i64(&q, 0);
-	return rc;
-}
-
-DEMON_SQL(sql_holds, "SELECT e.hash FROM log_chains c JOIN log_events e ON e.chain_id = c.id "
-		     "WHERE c.origin = :origin AND c.epoch = :epoch AND c.stream = :stream "
-		     "AND e.origin_seq = :seq");
-
-enum demon_rc demon_assembly_holds(struct demon_store *store, const struct demon_event_ref *ref,
-				   bool *ret, struct demon_err *err)
-{
-	DEMON_READ(loan);
-	bool row;
-	enum demon_rc rc = demon_store_borrow(store, &loan, err);
-
-	if (rc)
-		return rc;
-	DEMON_STMT(q, loan.db, &sql_holds);
-	demon_bind_blob(&q, ":origin", ref->origin, sizeof(ref->origin));
-	demon_bind_blob(&q, ":epoch", ref->epoch, sizeof(ref->epoch));
-	demon_bind_str(&q, ":stream", demon_stream_name(ref->stream));
-	demon_bind_i64(&q, ":seq", ref->sequence);
-	rc = demon_step(&q, &row, err);
-	*ret = !rc && row && memcmp(demon_col_blob(&q, 0), ref->hash, sizeof(ref->hash)) == 0;
 	return rc;
 }
 
@@ -67,22 +43,16 @@ static enum demon_rc look_at_held(struct demon_assembly *a, struct demon_chain *
 	for (size_t i = 0; i < c->count && c->pieces[i].item->ev.sequence <= c->head.sequence;
 	     i++) {
 		struct demon_piece *p = &c->pieces[i];
-		bool row;
+		struct demon_event_ref ref = demon_event_ref_of(&p->item->ev);
+		struct demon_held held;
 		bool same;
 		enum demon_rc rc;
 
 		if (p->over)
 			continue;
-		{
-			DEMON_STMT(q, demon_write_db(a->w), &sql_held);
-
-			demon_bind_i64(&q, ":chain", c->id);
-			demon_bind_i64(&q, ":seq", p->item->ev.sequence);
-			if ((rc = demon_step(&q, &row, err)))
-				return rc;
-			same = row && memcmp(demon_col_blob(&q, 0), p->item->ev.hash,
-					     DEMON_SHA256_LEN) == 0;
-		}
+		if ((rc = demon_log_held(demon_write_db(a->w), &ref, &held, err)))
+			return rc;
+		same = held.found && memcmp(held.hash, ref.hash, sizeof(ref.hash)) == 0;
 		if (!same && c->own && p->item->ev.sequence > confirmed)
 			continue; /* perhaps what this node wrote before it was set back */
 		rc = same ? confirm(a, c, p, err) : DEMON_OK;

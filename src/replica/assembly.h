@@ -34,10 +34,6 @@ struct demon_assembly {
 enum demon_rc demon_assemble(struct demon_assembly *a, struct demon_incoming **items, size_t count,
 			     struct demon_err *err) demon_must_check;
 
-/** Whether the log holds that event, with that hash. */
-enum demon_rc demon_assembly_holds(struct demon_store *store, const struct demon_event_ref *ref,
-				   bool *ret, struct demon_err *err) demon_must_check;
-
 /** Counts local_inbox. */
 enum demon_rc demon_assembly_waiting(struct demon_db *db, int64_t *ret, struct demon_err *err)
     demon_must_check;

@@ -1,6 +1,7 @@
 #include "inbox.h"
 
 #include "assembly.h"
+#include "store/log.h"
 #include "store/readers.h"
 #include "store/subject.h"
 
@@ -335,15 +336,16 @@ static bool can_wait(struct demon_inbox *inbox)
 /* Confirms what is only that, without a transaction. *ret_rest: something else is left. */
 static enum demon_rc confirm_only(struct demon_inbox *inbox, bool *ret_rest, struct demon_err *err)
 {
-	enum demon_rc rc = DEMON_OK;
+	DEMON_READ(loan);
+	enum demon_rc rc = demon_store_borrow(inbox->options.store, &loan, err);
 
 	*ret_rest = false;
 	for (size_t i = 0; i < inbox->item_count && !rc && !*ret_rest; i++) {
 		struct demon_event_ref ref = demon_event_ref_of(&inbox->items[i]->ev);
-		bool held;
+		struct demon_held held;
 
-		rc = demon_assembly_holds(inbox->options.store, &ref, &held, err);
-		*ret_rest = !rc && !held;
+		rc = demon_log_held(loan.db, &ref, &held, err);
+		*ret_rest = !rc && memcmp(held.hash, ref.hash, sizeof(ref.hash)) != 0;
 	}
 	for (size_t i = 0; i < inbox->item_count && !rc && !*ret_rest; i++) {
 		struct demon_event_ref ref = demon_event_ref_of(&inbox->items[i]->ev);

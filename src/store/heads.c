@@ -16,10 +16,6 @@ DEMON_SQL_SCAN(sql_heads, "log_chains has a row a chain, not an event",
 	       "JOIN log_events e ON e.chain_id = c.id AND e.origin_seq = "
 	       "(SELECT max(x.origin_seq) FROM log_events x WHERE x.chain_id = c.id) "
 	       "ORDER BY c.origin, c.epoch, c.stream");
-DEMON_SQL(sql_at, "SELECT e.hash FROM log_events e JOIN log_chains c ON c.id = e.chain_id "
-		  "WHERE c.origin = :origin AND c.epoch = :epoch AND c.stream = :stream "
-		  "AND e.origin_seq = :sequence");
-
 static const struct demon_json_limits line_limits = {4096, 2};
 
 static void add_hex(struct demon_jw *w, const char *key, const void *bytes, size_t n)
@@ -133,22 +129,16 @@ static enum demon_rc read_head(const json_t *json, struct demon_event_ref *ret,
 static enum demon_rc check_held(struct demon_db *db, const struct demon_event_ref *head,
 				struct demon_err *err)
 {
-	DEMON_STMT(q, db, &sql_at);
-	bool row;
-	enum demon_rc rc;
+	struct demon_held held;
+	enum demon_rc rc = demon_log_held(db, head, &held, err);
 
-	demon_bind_blob(&q, ":origin", head->origin, sizeof(head->origin));
-	demon_bind_blob(&q, ":epoch", head->epoch, sizeof(head->epoch));
-	demon_bind_str(&q, ":stream", demon_stream_name(head->stream));
-	demon_bind_i64(&q, ":sequence", head->sequence);
-	if ((rc = demon_step(&q, &row, err)))
+	if (rc)
 		return rc;
-	if (!row)
+	if (!held.found)
 		return demon_err_set(err, DEMON_CORRUPT,
 				     "stream '%s': event %" PRId64 " is missing from the log",
 				     demon_stream_name(head->stream), head->sequence);
-	if (demon_col_len(&q, 0) != sizeof(head->hash) ||
-	    memcmp(demon_col_blob(&q, 0), head->hash, sizeof(head->hash)) != 0)
+	if (memcmp(held.hash, head->hash, sizeof(head->hash)) != 0)
 		return demon_err_set(err, DEMON_CORRUPT,
 				     "stream '%s': event %" PRId64 " is another",
 				     demon_stream_name(head->stream), head->sequence);

@@ -10,11 +10,6 @@
 
 #define FUTURE_MS ((demon_time)24 * 60 * 60 * 1000)
 
-DEMON_SQL(sql_held,
-	  "SELECT e.hash, e.clock FROM log_events e JOIN log_chains c ON c.id = e.chain_id "
-	  "WHERE c.origin = :origin AND c.epoch = :epoch AND c.stream = :stream "
-	  "AND e.origin_seq = :sequence");
-
 /* "stream origin/epoch 17", for messages */
 static void name_event(const struct demon_event_ref *ref, char out[128])
 {
@@ -27,38 +22,13 @@ static void name_event(const struct demon_event_ref *ref, char out[128])
 		       ref->sequence);
 }
 
-/* An event that the log holds. */
-struct held {
-	bool found;
-	unsigned char hash[DEMON_SHA256_LEN];
-	uint64_t clock;
-};
-
-/* Whether the log holds the identity of @p ref, and then as what. */
-static enum demon_rc find_held(struct demon_db *db, const struct demon_event_ref *ref,
-			       struct held *ret, struct demon_err *err)
-{
-	DEMON_STMT(q, db, &sql_held);
-	enum demon_rc rc;
-
-	demon_bind_blob(&q, ":origin", ref->origin, DEMON_ORIGIN_LEN);
-	demon_bind_blob(&q, ":epoch", ref->epoch, DEMON_EPOCH_LEN);
-	demon_bind_str(&q, ":stream", demon_stream_name(ref->stream));
-	demon_bind_i64(&q, ":sequence", ref->sequence);
-	if ((rc = demon_step(&q, &ret->found, err)) || !ret->found)
-		return rc;
-	memcpy(ret->hash, demon_col_blob(&q, 0), DEMON_SHA256_LEN);
-	ret->clock = (uint64_t)demon_col_i64(&q, 1);
-	return DEMON_OK;
-}
-
 /* The event that @p ref names must be held, with that hash. *ret_clock: its logical clock. */
 static enum demon_rc require(struct demon_db *db, const struct demon_event_ref *ref,
 			     const char *what, uint64_t *ret_clock, struct demon_err *err)
 {
-	struct held held;
+	struct demon_held held;
 	char name[128];
-	enum demon_rc rc = find_held(db, ref, &held, err);
+	enum demon_rc rc = demon_log_held(db, ref, &held, err);
 
 	if (rc)
 		return rc;
@@ -241,11 +211,11 @@ static enum demon_rc ingest_one(struct demon_write *w, const struct demon_event 
 				struct demon_err *err)
 {
 	struct demon_event_ref ref = demon_event_ref_of(ev);
-	struct held held;
+	struct demon_held held;
 	enum demon_rc rc;
 
 	if ((rc = check_event(w->store, ev, err)) ||
-	    (rc = find_held(w->store->writer, &ref, &held, err)))
+	    (rc = demon_log_held(w->store->writer, &ref, &held, err)))
 		return rc;
 	if (held.found && memcmp(held.hash, ev->hash, sizeof(held.hash)) != 0)
 		return demon_err_set(err, DEMON_CONFLICT, "its identity is held with another hash");

@@ -34,6 +34,11 @@ DEMON_SQL_SCAN(
     "type_id, gate_id, ts, clock, recorded_at, hash, payload, payload_hash, extra) "
     "SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14 FROM demon_rows");
 
+DEMON_SQL(sql_held,
+	  "SELECT e.hash, e.clock FROM log_events e JOIN log_chains c ON c.id = e.chain_id "
+	  "WHERE c.origin = :origin AND c.epoch = :epoch AND c.stream = :stream "
+	  "AND e.origin_seq = :sequence");
+
 /* The number that a statement yields. */
 static enum demon_rc one_id(struct demon_stmt *q, int64_t *ret_id, bool *ret_found,
 			    struct demon_err *err)
@@ -268,5 +273,23 @@ enum demon_rc demon_log_row(const struct demon_stmt *q, struct demon_sha256 *sha
 	}
 	(void)take_blob(q, 24, ev.previous_hash, sizeof(ev.previous_hash));
 	*ret_event = ev;
+	return DEMON_OK;
+}
+
+enum demon_rc demon_log_held(struct demon_db *db, const struct demon_event_ref *ref,
+			     struct demon_held *ret, struct demon_err *err)
+{
+	DEMON_STMT(q, db, &sql_held);
+	enum demon_rc rc;
+
+	*ret = (struct demon_held){0};
+	demon_bind_blob(&q, ":origin", ref->origin, DEMON_ORIGIN_LEN);
+	demon_bind_blob(&q, ":epoch", ref->epoch, DEMON_EPOCH_LEN);
+	demon_bind_str(&q, ":stream", demon_stream_name(ref->stream));
+	demon_bind_i64(&q, ":sequence", ref->sequence);
+	if ((rc = demon_step(&q, &ret->found, err)) || !ret->found)
+		return rc;
+	(void)take_blob(&q, 0, ret->hash, sizeof(ret->hash));
+	ret->clock = (uint64_t)demon_col_i64(&q, 1);
 	return DEMON_OK;
 }

@@ -27,6 +27,17 @@
 enum demon_rc demon_log_row(const struct demon_stmt *q, struct demon_sha256 *sha,
 			    struct demon_event *ret_event, struct demon_err *err) demon_must_check;
 
+/** What the log holds under an identity. */
+struct demon_held {
+	bool found;
+	unsigned char hash[DEMON_SHA256_LEN]; /* zero when the row has none of that length */
+	uint64_t clock;
+};
+
+/** Looks up the identity of @p ref; its hash is not compared. */
+enum demon_rc demon_log_held(struct demon_db *db, const struct demon_event_ref *ref,
+			     struct demon_held *ret, struct demon_err *err) demon_must_check;
+
 /** Numbers that a row refers to. */
 struct demon_log_ids {
 	int64_t chain;
