@@ -6,6 +6,7 @@
 #include "store/subject.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define BATCH_MAX  1000
@@ -23,8 +24,8 @@ DEMON_SQL(sql_retried,
 struct oddity {
 	struct demon_message message;
 	enum demon_fault_kind kind;
-	char reason[256];
-	struct demon_buf bytes;
+	char reason[sizeof(((struct demon_err *)0)->msg)];
+	char *bytes; /* owned: what the message points to */
 };
 
 struct retried {
@@ -56,7 +57,7 @@ struct demon_inbox {
 
 static void free_oddity(struct oddity *odd)
 {
-	demon_buf_done(&odd->bytes);
+	free(odd->bytes);
 	free(odd);
 }
 
@@ -127,59 +128,23 @@ void demon_inbox_move(struct demon_inbox *inbox, enum demon_stream stream,
 	inbox->unwritten += LAZY_MAX;
 }
 
-/* Copies @p text into @p to; what it points to later stays, for all of them fit. */
-static const char *copy_text(struct demon_buf *to, const char *text)
-{
-	size_t at = to->len;
-
-	if (!text)
-		return NULL;
-	demon_buf_add(to, text, strlen(text) + 1);
-	return to->rc ? NULL : to->data + at;
-}
-
-static size_t text_size(const char *text)
-{
-	return text ? strlen(text) + 1 : 0;
-}
-
 static enum demon_rc add_oddity(struct demon_inbox *inbox, const struct demon_message *message,
 				enum demon_fault_kind kind, const char *reason,
 				struct demon_err *err)
 {
 	struct oddity *odd = demon_calloc(1, sizeof(*odd));
-	struct demon_message *m;
-	size_t kept =
-	    message->payload_len <= DEMON_QUARANTINE_PAYLOAD_MAX ? message->payload_len : 0;
+	enum demon_rc rc;
 
 	if (!odd)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a message");
-	m = &odd->message;
-	*m = *message;
 	odd->kind = kind;
-	(void)demon_err_set(err, DEMON_INVALID, "%s", reason);
-	memcpy(odd->reason, err->msg,
-	       sizeof(err->msg) < sizeof(odd->reason) ? sizeof(err->msg) : sizeof(odd->reason));
-	odd->reason[sizeof(odd->reason) - 1] = '\0';
-	/* room first, so that what points into it stays where it is */
-	(void)demon_buf_room(&odd->bytes, text_size(m->subject) + text_size(m->id) +
-					      text_size(m->header) + text_size(m->previous) +
-					      text_size(m->hash) + text_size(m->signature) + kept +
-					      1);
-	m->subject = copy_text(&odd->bytes, message->subject);
-	m->id = copy_text(&odd->bytes, message->id);
-	m->header = copy_text(&odd->bytes, message->header);
-	m->previous = copy_text(&odd->bytes, message->previous);
-	m->hash = copy_text(&odd->bytes, message->hash);
-	m->signature = copy_text(&odd->bytes, message->signature);
-	m->payload = odd->bytes.data ? odd->bytes.data + odd->bytes.len : NULL;
-	demon_buf_add(&odd->bytes, message->payload, kept);
-	if (demon_buf_rc(&odd->bytes, err)) {
+	(void)snprintf(odd->reason, sizeof(odd->reason), "%s", reason);
+	if ((rc = demon_message_copy(message, &odd->message, &odd->bytes, err))) {
 		free_oddity(odd);
-		return DEMON_NOMEM;
+		return rc;
 	}
 	inbox->oddities[inbox->oddity_count++] = odd;
-	inbox->bytes += odd->bytes.len;
+	inbox->bytes += message->payload_len + 1024;
 	return DEMON_OK;
 }
 
@@ -345,7 +310,8 @@ static enum demon_rc confirm_only(struct demon_inbox *inbox, bool *ret_rest, str
 		struct demon_held held;
 
 		rc = demon_log_held(loan.db, &ref, &held, err);
-		*ret_rest = !rc && memcmp(held.hash, ref.hash, sizeof(ref.hash)) != 0;
+		*ret_rest =
+		    !rc && (!held.found || memcmp(held.hash, ref.hash, sizeof(ref.hash)) != 0);
 	}
 	for (size_t i = 0; i < inbox->item_count && !rc && !*ret_rest; i++) {
 		struct demon_event_ref ref = demon_event_ref_of(&inbox->items[i]->ev);

@@ -22,7 +22,6 @@ struct stream {
 
 /* Something on its way from a node, and its answer on the way back. */
 struct sent {
-	bool used;
 	bool arrived;
 	unsigned turns; /* until it arrives, or the answer does */
 	struct stored copy;
@@ -98,51 +97,11 @@ void demon_memory_set_faults(struct demon_memory *m, const struct demon_memory_f
 	m->faults = faults ? *faults : (struct demon_memory_faults){0};
 }
 
-static const char *keep_text(char **to, const char *text)
-{
-	size_t n;
-	char *at = *to;
-
-	if (!text)
-		return NULL;
-	n = strlen(text) + 1;
-	memcpy(at, text, n);
-	*to += n;
-	return at;
-}
-
-static size_t size_of(const char *text)
-{
-	return text ? strlen(text) + 1 : 0;
-}
-
-static bool copy_message(const struct demon_message *from, struct stored *to)
-{
-	size_t n = size_of(from->subject) + size_of(from->id) + size_of(from->header) +
-		   size_of(from->previous) + size_of(from->hash) + size_of(from->signature);
-	char *at;
-
-	to->bytes = demon_calloc(n + from->payload_len + 1, 1);
-	if (!to->bytes)
-		return false;
-	at = to->bytes;
-	to->message = *from;
-	to->message.subject = keep_text(&at, from->subject);
-	to->message.id = keep_text(&at, from->id);
-	to->message.header = keep_text(&at, from->header);
-	to->message.previous = keep_text(&at, from->previous);
-	to->message.hash = keep_text(&at, from->hash);
-	to->message.signature = keep_text(&at, from->signature);
-	to->message.payload = at;
-	if (from->payload_len)
-		memcpy(at, from->payload, from->payload_len);
-	return true;
-}
-
 /* Appends a copy to its stream. 0: no memory. */
 static uint64_t store(struct demon_memory *m, const struct demon_message *message)
 {
 	struct stream *s = &m->streams[message->stream];
+	struct demon_err err;
 
 	if (s->count == s->cap) {
 		size_t cap = s->cap ? 2 * s->cap : 64;
@@ -153,7 +112,8 @@ static uint64_t store(struct demon_memory *m, const struct demon_message *messag
 		s->messages = messages;
 		s->cap = cap;
 	}
-	if (!copy_message(message, &s->messages[s->count]))
+	if (demon_message_copy(message, &s->messages[s->count].message,
+			       &s->messages[s->count].bytes, &err))
 		return 0;
 	s->messages[s->count].message.sequence = s->base + s->count;
 	return s->messages[s->count++].message.sequence;
@@ -163,11 +123,6 @@ enum demon_rc demon_memory_inject(struct demon_memory *m, const struct demon_mes
 				  struct demon_err *err)
 {
 	return store(m, message) ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "no memory");
-}
-
-uint64_t demon_memory_count(const struct demon_memory *m, enum demon_stream stream)
-{
-	return m->streams[stream].count;
 }
 
 /* A node's line breaks: what had arrived is stored, no answer comes, nothing is subscribed to. */
@@ -330,8 +285,8 @@ static enum demon_rc op_publish(void *ctx, const struct demon_message *message, 
 		return demon_err_set(err, DEMON_BUSY, "too many on their way");
 	s = &node->sent[node->sent_count];
 	*s = (struct sent){.ack = {.ticket = ticket}};
-	if (!copy_message(message, &s->copy))
-		return demon_err_set(err, DEMON_NOMEM, "no memory");
+	if ((rc = demon_message_copy(message, &s->copy.message, &s->copy.bytes, err)))
+		return rc;
 	s->turns = chance(node->memory, node->memory->faults.delay)
 		       ? (unsigned)(random_of(node->memory) % 5)
 		       : 0;

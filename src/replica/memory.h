@@ -45,9 +45,6 @@ void demon_memory_recreate(struct demon_memory *memory, enum demon_stream stream
 enum demon_rc demon_memory_inject(struct demon_memory *memory, const struct demon_message *message,
 				  struct demon_err *err) demon_must_check;
 
-/** Messages that a stream holds. */
-uint64_t demon_memory_count(const struct demon_memory *memory, enum demon_stream stream);
-
 /** A connection; *ret_transport is usable until demon_memory_leave(). */
 enum demon_rc demon_memory_join(struct demon_memory *memory, struct demon_memory_node **ret_node,
 				struct demon_transport *ret_transport, struct demon_err *err)

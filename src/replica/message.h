@@ -22,6 +22,11 @@ struct demon_message {
 	size_t payload_len;
 };
 
+/** A copy of @p from in one piece of memory. @param ret_bytes owns it; the caller frees it.
+ * DEMON_NOMEM. */
+enum demon_rc demon_message_copy(const struct demon_message *from, struct demon_message *ret,
+				 char **ret_bytes, struct demon_err *err);
+
 /** Longest Nats-Msg-Id of an event, with its NUL. */
 #define DEMON_MESSAGE_ID_LEN 96
 

@@ -452,22 +452,15 @@ static enum demon_rc connect(struct demon_replica *r, struct demon_err *err)
 	return rc;
 }
 
-struct retry {
-	struct demon_inbox *inbox;
-};
-
 static enum demon_rc add_again(void *ctx, const struct demon_message *message,
 			       struct demon_err *err)
 {
-	struct retry *retry = ctx;
-
-	return demon_inbox_add(retry->inbox, message, true, err);
+	return demon_inbox_add(ctx, message, true, err);
 }
 
 /* One message that an operator took out of quarantine. */
 static enum demon_rc read_again(struct demon_replica *r, struct demon_err *err)
 {
-	struct retry retry = {r->inbox};
 	enum demon_stream stream;
 	uint64_t sequence;
 	bool found;
@@ -475,7 +468,8 @@ static enum demon_rc read_again(struct demon_replica *r, struct demon_err *err)
 
 	if (rc || !found)
 		return rc;
-	return r->transport->ops->get(r->transport->ctx, stream, sequence, add_again, &retry, err);
+	return r->transport->ops->get(r->transport->ctx, stream, sequence, add_again, r->inbox,
+				      err);
 }
 
 /* Gathers what has come. A stream whose subscription has ended begins anew with the next call. */

@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "replica/jetstream.h"
 #include "replica/replica.h"
+#include "support/exchange.h"
 #include "support/nats.h"
 
 #include <stdio.h>
@@ -111,23 +112,12 @@ static int64_t events_of(struct demon_store *store)
 	return seq;
 }
 
-static char *digest_of(struct demon_store *store)
-{
-	struct demon_err err;
-	char *json;
-
-	assert_ok(demon_digest(store, &json, &err), &err);
-	memmove(json, strstr(json, "\"digest\":\"") + 10, 64);
-	json[64] = '\0';
-	return json;
-}
-
 /* Both nodes hold all that was written, and the announcements of @p keys. */
 static void become_equal(struct field *f, int64_t keys)
 {
 	struct timespec begun;
 	struct timespec now;
-	char *digests[NODES];
+	char digests[NODES][65];
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &begun);
 	do {
@@ -146,10 +136,8 @@ static void become_equal(struct field *f, int64_t keys)
 				 (long long)(f->written + keys));
 	} while (true);
 	for (size_t i = 0; i < NODES; i++)
-		digests[i] = digest_of(f->stores[i]);
+		exchange_digest(f->stores[i], digests[i]);
 	assert_string_equal(digests[0], digests[1]);
-	free(digests[0]);
-	free(digests[1]);
 }
 
 static void what_one_node_writes_the_other_holds(void **state)
@@ -214,20 +202,18 @@ static void a_server_that_hangs_holds_no_writer_up(void **state)
 static void a_new_node_is_rebuilt_from_the_streams(void **state)
 {
 	struct field *f = *state;
-	char *before;
-	char *after;
+	char before[65];
+	char after[65];
 
 	write_events(f, 0, 120);
 	become_equal(f, 1);
-	before = digest_of(f->stores[0]);
+	exchange_digest(f->stores[0], before);
 	close_node(f, 1);
 	assert_int_equal(remove(test_path(f->dir, "n1")), 0);
 	open_node(f, 1);
 	become_equal(f, 1);
-	after = digest_of(f->stores[1]);
+	exchange_digest(f->stores[1], after);
 	assert_string_equal(before, after);
-	free(before);
-	free(after);
 }
 
 static void count_drift(void *ctx, demon_unused enum demon_stream stream,

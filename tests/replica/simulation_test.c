@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "replica/memory.h"
 #include "replica/replica.h"
+#include "support/exchange.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -155,32 +156,18 @@ static void disturb(struct world *w)
 }
 
 /* The part of a digest that says what is held. */
-static char *digest_of(struct demon_store *store)
-{
-	struct demon_err err;
-	char *json;
-	char *at;
-
-	assert_ok(demon_digest(store, &json, &err), &err);
-	at = strstr(json, "\"digest\":\"");
-	assert_non_null(at);
-	memmove(json, at + 10, 64);
-	json[64] = '\0';
-	return json;
-}
-
 static bool all_equal(struct world *w)
 {
-	char *first = digest_of(w->stores[0]);
+	char first[65];
 	bool equal = true;
 
+	exchange_digest(w->stores[0], first);
 	for (size_t i = 1; i < NODES && equal; i++) {
-		char *other = digest_of(w->stores[i]);
+		char other[65];
 
+		exchange_digest(w->stores[i], other);
 		equal = strcmp(first, other) == 0;
-		free(other);
 	}
-	free(first);
 	return equal;
 }
 
