@@ -5,6 +5,7 @@
 #include "approvals.h"
 #include "command.h"
 #include "graph.h"
+#include "mirror_commands.h"
 #include "notify_commands.h"
 #include "policy.h"
 
@@ -401,6 +402,17 @@ const struct demon_command demon_commands[] = {
      .options = heads_options,
      .run = demon_command_heads,
      .role = DEMON_ROLE_OPERATOR},
+    {.name = "recover",
+     .summary = "build a database from the streams alone",
+     .arguments = "",
+     .text =
+	 "The new database is a node of its own: it holds what every node wrote, and has a key\n"
+	 "and an origin that nobody used before. Copy what is beside the database, like files\n"
+	 "of secrets, yourself. Runs that nodes which are gone had begun stay as they were.",
+     .examples = "demonctl recover --from-jetstream --to node.db --nats-url nats://127.0.0.1:4222",
+     .options = demon_recover_options,
+     .run = demon_command_recover,
+     .role = DEMON_ROLE_ADMIN},
     {.name = "rebuild",
      .summary = "drop every projection and replay the log",
      .arguments = "",

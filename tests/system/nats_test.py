@@ -1,5 +1,6 @@
 """A NATS server in reach, out of reach, and going away: a node works all the same."""
 
+import os
 import unittest
 
 from support import ECHO, Case, Daemon, Nats, free_port, wait_until
@@ -59,6 +60,39 @@ class Mirror(Case):
             self.assertEqual(self.status(db)["quarantined"], 0)
         for daemon in daemons:
             self.assertEqual(daemon.stop()[0], 0)
+
+    def test_a_database_is_built_from_the_streams_alone(self):
+        nats = Nats(self)
+        daemon = Daemon(self, "--nats-url", nats.url)
+        for i in range(3):
+            self.ctl("run", ECHO, "--run-id", f"run-{i}")
+        wait_until(lambda: self.status(self.db)["pending"] == 0, "everything to be acknowledged")
+        self.assertEqual(daemon.stop()[0], 0)
+        new = self.path("new.db")
+        recover = ("recover", "--from-jetstream", "--nats-url", nats.url, "--to", new)
+        done = self.ctl("--json", *recover).json
+        self.assertEqual(done["digest"], self.digest(self.db))
+        self.assertEqual((done["waiting"], done["quarantined"]), (0, 0))
+        self.assertEqual(done["events"], self.status(self.db)["events"])
+        self.assertNotEqual(self.status(new)["origin"], self.status(self.db)["origin"])
+        self.ctl("--db", new, "verify")
+        # it is a node as any other: it works, and what it writes reaches the first one
+        daemons = [Daemon(self, "--nats-url", nats.url, "--db", db) for db in (self.db, new)]
+        self.ctl("--db", new, "run", ECHO, "--run-id", "after")
+        self.become_equal(self.db, new)
+        for daemon in daemons:
+            self.assertEqual(daemon.stop()[0], 0)
+        self.assertIn("exists", self.ctl(*recover, status=4).err)
+
+    def test_without_a_stream_to_read_no_database_is_made(self):
+        new = self.path("new.db")
+        recover = ("recover", "--from-jetstream", "--to", new)
+        self.assertIn("--nats-url", self.ctl(*recover, status=2).err)
+        nats = Nats(self)
+        self.assertIn("hold no message", self.ctl(*recover, "--nats-url", nats.url, status=3).err)
+        nats.stop()
+        self.assertIn("no NATS server", self.ctl(*recover, "--nats-url", nats.url, status=None).err)
+        self.assertFalse(os.path.exists(new))
 
     def test_nobody_takes_up_the_run_of_another_node(self):
         nats = Nats(self)

@@ -1,0 +1,267 @@
+/*
+ * demonctl recover: a database from the streams alone.
+ */
+#include "base/cond.h"
+#include "base/json.h"
+#include "base/json_member.h"
+#include "command.h"
+#include "mirror_commands.h"
+#include "out.h"
+#include "replica/jetstream.h"
+#include "replica/replica.h"
+#include "store/readers.h"
+#include "store/store.h"
+#include "store/subject.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONNECT_MS ((int64_t)10000) /* for the first connection */
+#define SILENCE_MS ((int64_t)30000) /* without a link, or a message, before it is given up */
+#define ROUND_MS   ((int64_t)500)
+#define TELL_MS    ((int64_t)2000)
+
+const struct demon_opt demon_recover_options[] = {
+    {.name = "from-jetstream", .help = "read the three streams of the NATS server"},
+    {.name = "to", .value = "DB", .help = "the database to make; it must not exist"},
+    {0}};
+
+DEMON_SQL_SCAN(
+    sql_left, "bounded tables",
+    "SELECT (SELECT count(*) FROM local_inbox), (SELECT count(*) FROM local_quarantine)");
+
+/* A connection, and when to look at it again. */
+struct line {
+	struct demon_jetstream *jetstream;
+	struct demon_transport transport;
+	pthread_mutex_t lock;
+	pthread_cond_t news;
+	bool woken;
+};
+
+struct recovery {
+	const struct demon_settings *settings;
+	const char *to;
+	struct line line;
+	struct demon_store *store;
+	struct demon_replica *replica;
+	int64_t messages;
+	int64_t events;
+	int64_t waiting;
+	int64_t quarantined;
+	struct demon_verified verified;
+};
+
+static void on_wake(void *ctx)
+{
+	struct line *line = ctx;
+
+	(void)pthread_mutex_lock(&line->lock);
+	line->woken = true;
+	(void)pthread_cond_signal(&line->news);
+	(void)pthread_mutex_unlock(&line->lock);
+}
+
+static enum demon_rc wait_for_link(struct line *line, struct demon_err *err)
+{
+	struct timespec until = demon_cond_in(CONNECT_MS);
+	struct demon_link link;
+	bool late = false;
+
+	while (!late) {
+		line->transport.ops->link(line->transport.ctx, &link);
+		if (link.up)
+			return DEMON_OK;
+		(void)pthread_mutex_lock(&line->lock);
+		while (!line->woken && !late)
+			late = pthread_cond_timedwait(&line->news, &line->lock, &until) != 0;
+		line->woken = false;
+		(void)pthread_mutex_unlock(&line->lock);
+	}
+	return demon_err_set(err, DEMON_UNAVAIL, "no NATS server answers%s%s",
+			     *link.error ? ": " : "", link.error);
+}
+
+static void close_line(struct line *line)
+{
+	demon_jetstream_close(line->jetstream);
+	(void)pthread_cond_destroy(&line->news);
+	(void)pthread_mutex_destroy(&line->lock);
+}
+
+static enum demon_rc open_line(struct recovery *r, struct demon_err *err)
+{
+	const struct demon_jetstream_options options = {.urls = r->settings->nats_url.value,
+							.creds = r->settings->nats_creds.value,
+							.name = "demonctl recover",
+							.wake = on_wake,
+							.wake_ctx = &r->line};
+	enum demon_rc rc =
+	    demon_jetstream_open(&options, &r->line.jetstream, &r->line.transport, err);
+
+	return rc ? rc : wait_for_link(&r->line, err);
+}
+
+/* What is there, before a file is made for it. */
+static enum demon_rc look(struct recovery *r, struct demon_err *err)
+{
+	const struct demon_transport *t = &r->line.transport;
+
+	for (unsigned i = 0; i < DEMON_STREAM_COUNT; i++) {
+		struct demon_stream_state state;
+		enum demon_rc rc = t->ops->state(t->ctx, (enum demon_stream)i, &state, err);
+
+		if (rc)
+			return rc;
+		r->messages += (int64_t)state.messages;
+		if (state.messages && state.first > 1)
+			demon_out_note(r->settings,
+				       "the stream of %s events begins at %" PRIu64
+				       ": what stood before is not in it",
+				       demon_stream_name((enum demon_stream)i), state.first);
+	}
+	if (!r->messages)
+		return demon_err_set(err, DEMON_NOTFOUND, "the streams hold no message");
+	return DEMON_OK;
+}
+
+/* Reads up to where the streams ended when the link came up. */
+static enum demon_rc take_in(struct recovery *r, struct demon_err *err)
+{
+	const struct demon_env *env = demon_env_real();
+	demon_ticks heard = env->mono(env->ctx);
+	demon_ticks told = heard;
+
+	while (!demon_replica_caught_up(r->replica)) {
+		int64_t events;
+		enum demon_rc rc = demon_replica_in(r->replica, ROUND_MS, &events, err);
+		demon_ticks now = env->mono(env->ctx);
+
+		if (rc && rc != DEMON_UNAVAIL)
+			return rc;
+		r->events += events;
+		if (events)
+			heard = now;
+		if (now - heard > SILENCE_MS * 1000)
+			return rc ? rc
+				  : demon_err_set(err, DEMON_UNAVAIL,
+						  "nothing new came for %" PRId64 " s",
+						  SILENCE_MS / 1000);
+		if (now - told > TELL_MS * 1000) {
+			demon_out_note(r->settings, "%" PRId64 " events taken in", r->events);
+			told = now;
+		}
+	}
+	return DEMON_OK;
+}
+
+static enum demon_rc count_left(struct recovery *r, struct demon_err *err)
+{
+	DEMON_READ(loan);
+	bool row;
+	enum demon_rc rc = demon_store_borrow(r->store, &loan, err);
+
+	if (rc)
+		return rc;
+	DEMON_STMT(q, loan.db, &sql_left);
+	if ((rc = demon_step(&q, &row, err)))
+		return rc;
+	r->waiting = demon_col_i64(&q, 0);
+	r->quarantined = demon_col_i64(&q, 1);
+	return DEMON_OK;
+}
+
+static enum demon_rc fill(struct recovery *r, struct demon_err *err)
+{
+	const struct demon_options options = {.create = true};
+	struct demon_replica_options replica = {.transport = &r->line.transport};
+	enum demon_rc rc = demon_open(r->to, &options, &r->store, err);
+
+	if (rc)
+		return rc;
+	replica.store = r->store;
+	if ((rc = demon_replica_open(&replica, &r->replica, err)) || (rc = take_in(r, err)))
+		return rc;
+	demon_replica_close(r->replica);
+	r->replica = NULL;
+	if ((rc = demon_verify(r->store, &r->verified, err)))
+		return rc;
+	return count_left(r, err);
+}
+
+static enum demon_rc print(const struct recovery *r, struct demon_err *err)
+{
+	demon_auto_free char *json = NULL;
+	struct demon_json_span digest;
+	enum demon_rc rc = demon_digest(r->store, &json, err);
+
+	if (rc)
+		return rc;
+	digest = demon_json_span_plain(demon_json_member(json, strlen(json), "digest"));
+	if (r->settings->json)
+		return demon_out_json(
+		    r->settings,
+		    json_pack("{s:s,s:s%,s:I,s:I,s:I,s:I}", "database", r->to, "digest", digest.at,
+			      digest.len, "events", (json_int_t)r->verified.events, "messages",
+			      (json_int_t)r->messages, "quarantined", (json_int_t)r->quarantined,
+			      "waiting", (json_int_t)r->waiting),
+		    err);
+	demon_out_field("database", "%s", r->to);
+	demon_out_field("recovered",
+			"%" PRId64 " events in %" PRId64 " chains, from %" PRId64 " messages",
+			r->verified.events, r->verified.chains, r->messages);
+	demon_out_field("digest", "%.*s", (int)digest.len, digest.at);
+	if (r->waiting)
+		demon_out_field("waiting", "%" PRId64 " events, for what is not in the streams",
+				r->waiting);
+	if (r->quarantined)
+		demon_out_field("quarantined", "%" PRId64 " messages", r->quarantined);
+	return DEMON_OK;
+}
+
+static enum demon_rc check(struct demon_ctl *ctl, struct recovery *r, struct demon_err *err)
+{
+	r->to = demon_args_get(&ctl->args, "to");
+	if (!demon_args_has(&ctl->args, "from-jetstream"))
+		return demon_err_set(err, DEMON_USAGE, "say from where: --from-jetstream");
+	if (!r->to)
+		return demon_err_set(err, DEMON_USAGE, "say what to make: --to DB");
+	if (ctl->settings.token.value)
+		return demon_err_set(err, DEMON_DENIED, "nobody makes a database with a token");
+	if (!ctl->settings.nats_url.value) {
+		demon_ctl_hint(ctl, "--nats-url URL names it, or the variable NATS_URL");
+		return demon_err_set(err, DEMON_USAGE, "no NATS server was named");
+	}
+	if (access(r->to, F_OK) == 0) {
+		demon_ctl_hint(ctl, "a database that fell behind catches up by itself: start "
+				    "demond on it with --nats-url");
+		return demon_err_set(err, DEMON_EXISTS, "'%s' exists", r->to);
+	}
+	return DEMON_OK;
+}
+
+enum demon_rc demon_command_recover(struct demon_ctl *ctl, struct demon_err *err)
+{
+	struct recovery r = {.settings = &ctl->settings};
+	enum demon_rc rc = check(ctl, &r, err);
+
+	if (rc)
+		return rc;
+	(void)pthread_mutex_init(&r.line.lock, NULL);
+	demon_cond_init(&r.line.news);
+	if (!(rc = open_line(&r, err)) && !(rc = look(&r, err))) {
+		rc = fill(&r, err);
+		if (rc && r.store)
+			demon_ctl_hint(ctl,
+				       "'%s' holds what was read so far; demond goes on with "
+				       "it, or remove it and try again",
+				       r.to);
+	}
+	if (!rc)
+		rc = print(&r, err);
+	demon_replica_close(r.replica);
+	demon_close(r.store);
+	close_line(&r.line);
+	return rc;
+}
