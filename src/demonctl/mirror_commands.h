@@ -1,5 +1,5 @@
 /*
- * Commands that speak to NATS.
+ * demonctl recover and demonctl quarantine.
  */
 #ifndef DEMON_MIRROR_COMMANDS_H
 #define DEMON_MIRROR_COMMANDS_H
@@ -8,6 +8,12 @@
 
 extern const struct demon_opt demon_recover_options[];
 
+extern const struct demon_command demon_quarantine_commands[];
+
 demon_command_fn demon_command_recover;
+demon_command_fn demon_command_quarantine_list;
+demon_command_fn demon_command_quarantine_show;
+demon_command_fn demon_command_quarantine_retry;
+demon_command_fn demon_command_quarantine_drop;
 
 #endif

@@ -22,11 +22,6 @@
 #define ROUND_MS   ((int64_t)500)
 #define TELL_MS    ((int64_t)2000)
 
-const struct demon_opt demon_recover_options[] = {
-    {.name = "from-jetstream", .help = "read the three streams of the NATS server"},
-    {.name = "to", .value = "DB", .help = "the database to make; it must not exist"},
-    {0}};
-
 DEMON_SQL_SCAN(
     sql_left, "bounded tables",
     "SELECT (SELECT count(*) FROM local_inbox), (SELECT count(*) FROM local_quarantine)");

@@ -94,13 +94,51 @@ class Mirror(Case):
         self.assertIn("no NATS server", self.ctl(*recover, "--nats-url", nats.url, status=None).err)
         self.assertFalse(os.path.exists(new))
 
+    def test_what_cannot_be_taken_in_is_shown_retried_and_dropped(self):
+        nats = Nats(self)
+        daemon = Daemon(self, "--nats-url", nats.url)
+        subject = "demon.ritual.v1.default.r.x.events"
+        wait_until(lambda: nats.publish(subject, b'{"event":"\x1b[2Jgrant"}'), "the stream to be made")
+        large = b"y" * (900 << 10)
+        nats.publish(subject, large)
+        nats.publish(subject, b"\xff\x00")
+        wait_until(lambda: self.status(self.db)["quarantined"] == 3, "the messages to be set aside")
+        rows = self.ctl("--json", "quarantine", "list").lines
+        self.assertEqual([row["kind"] for row in rows], ["foreign"] * 3)
+        self.assertEqual([row["sequence"] for row in rows], [1, 2, 3])
+        self.assertEqual([row["bytes"] for row in rows], [21, len(large), 2])
+        after = ("quarantine", "list", "--after", str(rows[0]["id"]), "--limit", "1")
+        self.assertEqual(self.ctl("--json", *after).json["id"], rows[1]["id"])
+        show = self.ctl("quarantine", "show", str(rows[0]["id"])).out
+        self.assertNotIn("\x1b", show)
+        self.assertIn("[2Jgrant", show)
+        self.assertNotIn("payload", self.ctl("--json", "quarantine", "show", str(rows[1]["id"])).json)
+        last = str(rows[2]["id"])
+        self.assertEqual(self.ctl("--json", "quarantine", "show", last).json["payloadBase64"], "/wA=")
+        self.ctl("quarantine", "retry", str(rows[0]["id"]))
+        again = lambda: [row["sequence"] for row in self.ctl("--json", "quarantine", "list").lines]
+        wait_until(lambda: again() == [2, 3, 1], "it to come back")
+        self.ctl("quarantine", "drop", last)
+        self.ctl("quarantine", "drop", last, status=3)
+        self.ctl("quarantine", "show", "1x", status=2)
+        self.assertEqual(again(), [2, 1])
+        self.assertEqual(daemon.stop()[0], 0)
+
     def test_nobody_takes_up_the_run_of_another_node(self):
         nats = Nats(self)
         other = self.path("other.db")
         Daemon(self, "--nats-url", nats.url)
-        ritual = self.ritual("slow", ("wait", ["sleep", "2"], {}))
+        door = self.path("door")
+        os.mkfifo(door)
+        ritual = self.ritual("slow", ("wait", ["cat", door], {}))
         Daemon(self, "--nats-url", nats.url, "--db", other)
         self.ctl("run", ritual, "--detach", "--run-id", "slow")
+        wait_until(
+            lambda: self.sql("SELECT 1 FROM v_runs WHERE run_id = 'slow' AND status = 'Running'", other),
+            "the run to be seen as running by the other node",
+        )
+        with open(door, "w"):
+            pass
         wait_until(
             lambda: self.sql("SELECT 1 FROM v_runs WHERE run_id = 'slow' AND status = 'Completed'", other),
             "the run to be seen as completed by the other node",

@@ -218,6 +218,22 @@ class Nats:
         with socket.create_connection((host, int(port)), 10) as s, s.makefile() as lines:
             return json.loads(lines.readline().removeprefix("INFO "))
 
+    def publish(self, subject, payload):
+        """Publishes as somebody who knows nothing of Demon; whether a stream took it."""
+        host, port = self.url.removeprefix("nats://").split(":")
+        with socket.create_connection((host, int(port)), 10) as s, s.makefile("rb") as lines:
+            s.sendall(
+                b'CONNECT {"verbose":false,"no_responders":true,"headers":true}\r\nSUB _INBOX.x 1\r\n'
+                + f"PUB {subject} _INBOX.x {len(payload)}\r\n".encode() + payload + b"\r\n"
+            )
+            while True:
+                line = lines.readline()
+                assert line and not line.startswith(b"-ERR"), line
+                if line.startswith(b"MSG"):
+                    return "seq" in json.loads(lines.readline())
+                if line.startswith(b"HMSG"):
+                    return False  # nobody listens on the subject
+
     def stop(self, sig=signal.SIGTERM, limit=20):
         self.process.send_signal(sig)
         self.process.communicate(timeout=limit)
