@@ -24,7 +24,7 @@ static void set_link(struct demon_jetstream *j, bool up, natsConnection *nc)
 	char url[256] = "";
 	char *at;
 
-	if (nc && up && natsConnection_GetConnectedUrl(nc, url, sizeof(url)) != NATS_OK)
+	if (nc && up && demon_nats.natsConnection_GetConnectedUrl(nc, url, sizeof(url)) != NATS_OK)
 		url[0] = '\0';
 	at = strchr(url, '@'); /* credentials are nobody's business */
 	(void)pthread_mutex_lock(&j->lock);
@@ -72,7 +72,8 @@ static void on_error(demon_unused natsConnection *nc, demon_unused natsSubscript
 	struct demon_jetstream *j = closure;
 
 	(void)pthread_mutex_lock(&j->lock);
-	(void)snprintf(j->link.error, sizeof(j->link.error), "%s", natsStatus_GetText(status));
+	(void)snprintf(j->link.error, sizeof(j->link.error), "%s",
+		       demon_nats.natsStatus_GetText(status));
 	(void)pthread_mutex_unlock(&j->lock);
 }
 
@@ -102,7 +103,7 @@ static void on_answer(demon_unused jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPub
 		break;
 	}
 	(void)pthread_mutex_unlock(&j->lock);
-	natsMsg_Destroy(msg);
+	demon_nats.natsMsg_Destroy(msg);
 	wake(j);
 }
 
@@ -111,14 +112,14 @@ static enum demon_rc make_context(struct demon_jetstream *j, struct demon_err *e
 	jsOptions options;
 	natsStatus s;
 
-	(void)jsOptions_Init(&options);
+	(void)demon_nats.jsOptions_Init(&options);
 	options.Wait = DEMON_JS_WAIT_MS;
 	options.PublishAsync.MaxPending = DEMON_JS_FLIGHTS;
 	options.PublishAsync.AckHandler = on_answer;
 	options.PublishAsync.AckHandlerClosure = j;
 	if (*j->domain)
 		options.Domain = j->domain;
-	s = natsConnection_JetStream(&j->js, j->connection, &options);
+	s = demon_nats.natsConnection_JetStream(&j->js, j->connection, &options);
 	return s == NATS_OK ? DEMON_OK : demon_js_error(s, (jsErrCode)0, err, "JetStream");
 }
 
@@ -149,16 +150,17 @@ static void *connect_first(void *arg)
 
 	while (!is_closing(j)) {
 		struct demon_err err;
-		natsStatus s = natsConnection_Connect(&j->connection, j->options);
+		natsStatus s = demon_nats.natsConnection_Connect(&j->connection, j->options);
 
 		if (s == NATS_OK && make_context(j, &err) == DEMON_OK) {
 			set_link(j, true, j->connection);
 			return NULL;
 		}
 		(void)pthread_mutex_lock(&j->lock);
-		(void)snprintf(j->link.error, sizeof(j->link.error), "%s", natsStatus_GetText(s));
+		(void)snprintf(j->link.error, sizeof(j->link.error), "%s",
+			       demon_nats.natsStatus_GetText(s));
 		(void)pthread_mutex_unlock(&j->lock);
-		natsConnection_Destroy(j->connection);
+		demon_nats.natsConnection_Destroy(j->connection);
 		j->connection = NULL;
 		pause_for(j, RETRY_MS * 2);
 	}
@@ -179,7 +181,7 @@ static natsStatus set_servers(natsOptions *options, const char *urls)
 			return NATS_INVALID_ARG;
 		list[n++] = url;
 	}
-	return n ? natsOptions_SetServers(options, list, n) : NATS_INVALID_ARG;
+	return n ? demon_nats.natsOptions_SetServers(options, list, n) : NATS_INVALID_ARG;
 }
 
 static natsStatus set_behaviour(struct demon_jetstream *j)
@@ -187,28 +189,28 @@ static natsStatus set_behaviour(struct demon_jetstream *j)
 	natsOptions *o = j->options;
 	natsStatus s;
 
-	if ((s = natsOptions_SetMaxReconnect(o, -1)) != NATS_OK ||
-	    (s = natsOptions_SetReconnectWait(o, RETRY_MS)) != NATS_OK ||
-	    (s = natsOptions_SetReconnectJitter(o, RETRY_MS, RETRY_MS)) != NATS_OK ||
-	    (s = natsOptions_SetPingInterval(o, PING_MS)) != NATS_OK ||
-	    (s = natsOptions_SetMaxPingsOut(o, 2)) != NATS_OK ||
-	    (s = natsOptions_SetTimeout(o, DEMON_JS_WAIT_MS)) != NATS_OK ||
-	    (s = natsOptions_SetSendAsap(o, true)) != NATS_OK ||
-	    (s = natsOptions_SetFailRequestsOnDisconnect(o, true)) != NATS_OK ||
-	    (s = natsOptions_SetIgnoreDiscoveredServers(o, false)) != NATS_OK ||
-	    (s = natsOptions_SetName(o, j->name)) != NATS_OK ||
-	    (s = natsOptions_SetDisconnectedCB(o, on_disconnected, j)) != NATS_OK ||
-	    (s = natsOptions_SetReconnectedCB(o, on_reconnected, j)) != NATS_OK ||
-	    (s = natsOptions_SetClosedCB(o, on_closed, j)) != NATS_OK)
+	if ((s = demon_nats.natsOptions_SetMaxReconnect(o, -1)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetReconnectWait(o, RETRY_MS)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetReconnectJitter(o, RETRY_MS, RETRY_MS)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetPingInterval(o, PING_MS)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetMaxPingsOut(o, 2)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetTimeout(o, DEMON_JS_WAIT_MS)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetSendAsap(o, true)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetFailRequestsOnDisconnect(o, true)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetIgnoreDiscoveredServers(o, false)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetName(o, j->name)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetDisconnectedCB(o, on_disconnected, j)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetReconnectedCB(o, on_reconnected, j)) != NATS_OK ||
+	    (s = demon_nats.natsOptions_SetClosedCB(o, on_closed, j)) != NATS_OK)
 		return s;
-	return natsOptions_SetErrorHandler(o, on_error, j);
+	return demon_nats.natsOptions_SetErrorHandler(o, on_error, j);
 }
 
 static enum demon_rc set_options(struct demon_jetstream *j,
 				 const struct demon_jetstream_options *options,
 				 struct demon_err *err)
 {
-	natsStatus s = natsOptions_Create(&j->options);
+	natsStatus s = demon_nats.natsOptions_Create(&j->options);
 
 	if (s == NATS_OK && (s = set_servers(j->options, options->urls)) != NATS_OK)
 		return demon_err_set(err, DEMON_USAGE, "'%s' are no addresses of NATS servers",
@@ -216,16 +218,17 @@ static enum demon_rc set_options(struct demon_jetstream *j,
 	if (s == NATS_OK)
 		s = set_behaviour(j);
 	if (s == NATS_OK && options->creds &&
-	    (s = natsOptions_SetUserCredentialsFromFiles(j->options, options->creds, NULL)) !=
-		NATS_OK)
+	    (s = demon_nats.natsOptions_SetUserCredentialsFromFiles(j->options, options->creds,
+								    NULL)) != NATS_OK)
 		return demon_err_set(err, DEMON_USAGE, "'%s' is no file of credentials",
 				     options->creds);
 	if (s == NATS_OK && options->ca &&
-	    (s = natsOptions_LoadCATrustedCertificates(j->options, options->ca)) != NATS_OK)
+	    (s = demon_nats.natsOptions_LoadCATrustedCertificates(j->options, options->ca)) !=
+		NATS_OK)
 		return demon_err_set(err, DEMON_USAGE, "'%s' holds no certificates", options->ca);
 	if (s == NATS_OK && options->cert &&
-	    (s = natsOptions_LoadCertificatesChain(j->options, options->cert, options->key)) !=
-		NATS_OK)
+	    (s = demon_nats.natsOptions_LoadCertificatesChain(j->options, options->cert,
+							      options->key)) != NATS_OK)
 		return demon_err_set(err, DEMON_USAGE, "'%s' is no certificate with that key",
 				     options->cert);
 	return s == NATS_OK ? DEMON_OK : demon_js_error(s, (jsErrCode)0, err, "NATS");
@@ -260,12 +263,12 @@ static natsStatus make_message(natsMsg **ret, const struct demon_message *messag
 		       {"Demon-Previous", message->previous},
 		       {"Demon-Hash", message->hash},
 		       {"Demon-Signature", message->signature}};
-	natsStatus s = natsMsg_Create(ret, message->subject, NULL, message->payload,
-				      (int)message->payload_len);
+	natsStatus s = demon_nats.natsMsg_Create(ret, message->subject, NULL, message->payload,
+						 (int)message->payload_len);
 
 	for (size_t i = 0; i < demon_count(headers) && s == NATS_OK; i++)
 		if (headers[i].value)
-			s = natsMsgHeader_Set(*ret, headers[i].name, headers[i].value);
+			s = demon_nats.natsMsgHeader_Set(*ret, headers[i].name, headers[i].value);
 	return s;
 }
 
@@ -310,26 +313,26 @@ static enum demon_rc op_publish(void *ctx, const struct demon_message *message, 
 
 	if (rc)
 		return rc;
-	if ((int64_t)message->payload_len > natsConnection_GetMaxPayload(j->connection))
+	if ((int64_t)message->payload_len > demon_nats.natsConnection_GetMaxPayload(j->connection))
 		return demon_err_set(
 		    err, DEMON_TOOBIG, "%zu bytes; the server's max_payload is %" PRId64,
-		    message->payload_len, natsConnection_GetMaxPayload(j->connection));
+		    message->payload_len, demon_nats.natsConnection_GetMaxPayload(j->connection));
 	s = make_message(&msg, message);
 	if (s == NATS_OK && !take_place(j, msg, ticket)) {
-		natsMsg_Destroy(msg);
+		demon_nats.natsMsg_Destroy(msg);
 		return demon_err_set(err, DEMON_BUSY, "too many messages are on their way");
 	}
 	sent = msg;
 	if (s == NATS_OK) {
-		(void)jsPubOptions_Init(&options);
+		(void)demon_nats.jsPubOptions_Init(&options);
 		options.MaxWait = DEMON_JS_WAIT_MS;
 		options.ExpectStream = demon_js_stream(message->stream);
-		s = js_PublishMsgAsync(j->js, &msg, &options);
+		s = demon_nats.js_PublishMsgAsync(j->js, &msg, &options);
 	}
 	if (s == NATS_OK)
 		return DEMON_OK;
 	leave_place(j, sent);
-	natsMsg_Destroy(msg);
+	demon_nats.natsMsg_Destroy(msg);
 	return demon_js_error(s, (jsErrCode)0, err, "publish");
 }
 
@@ -363,20 +366,20 @@ static enum demon_rc op_claim(void *ctx, const struct demon_message *message, ui
 		return rc;
 	s = make_message(&msg, message);
 	if (s == NATS_OK) {
-		(void)jsPubOptions_Init(&options);
+		(void)demon_nats.jsPubOptions_Init(&options);
 		options.MaxWait = DEMON_JS_WAIT_MS;
 		options.ExpectStream = demon_js_stream(message->stream);
 		options.ExpectLastSubjectSeq = expected;
 		options.ExpectNoMessage = expected == 0;
-		s = js_PublishMsg(&ack, j->js, msg, &options, &code);
+		s = demon_nats.js_PublishMsg(&ack, j->js, msg, &options, &code);
 	}
-	natsMsg_Destroy(msg);
+	demon_nats.natsMsg_Destroy(msg);
 	if (s != NATS_OK && code == JSStreamWrongLastSequenceErr)
 		return demon_err_set(err, DEMON_CONFLICT, "the subject has another last message");
 	if (s != NATS_OK)
 		return demon_js_error(s, code, err, "claim");
 	*ret_sequence = ack->Sequence;
-	jsPubAck_Destroy(ack);
+	demon_nats.jsPubAck_Destroy(ack);
 	return DEMON_OK;
 }
 
@@ -393,7 +396,7 @@ static void on_message(demon_unused natsConnection *nc, natsSubscription *sub, n
 		(void)pthread_cond_wait(&j->news, &j->lock);
 	if (j->closing || reader->sub != sub) {
 		(void)pthread_mutex_unlock(&j->lock);
-		natsMsg_Destroy(msg);
+		demon_nats.natsMsg_Destroy(msg);
 		return;
 	}
 	j->queue[(j->first + j->count++) % DEMON_JS_QUEUE] =
@@ -413,7 +416,7 @@ static void unsubscribe(struct demon_js_reader *reader)
 	reader->generation++;
 	(void)pthread_cond_broadcast(&j->news);
 	(void)pthread_mutex_unlock(&j->lock);
-	natsSubscription_Destroy(sub);
+	demon_nats.natsSubscription_Destroy(sub);
 }
 
 static enum demon_rc op_subscribe(void *ctx, enum demon_stream stream, uint64_t start,
@@ -433,15 +436,15 @@ static enum demon_rc op_subscribe(void *ctx, enum demon_stream stream, uint64_t 
 	(void)pthread_mutex_lock(&j->lock);
 	reader->subscribing = true;
 	(void)pthread_mutex_unlock(&j->lock);
-	(void)jsSubOptions_Init(&options);
+	(void)demon_nats.jsSubOptions_Init(&options);
 	options.Ordered = true;
 	options.Stream = demon_js_stream(stream);
 	options.Config.DeliverPolicy = js_DeliverByStartSequence;
 	options.Config.OptStartSeq = start ? start : 1;
 	/* What comes at once waits until its subscription is noted. No lock of ours is held
 	 * meanwhile: libnats calls back with its own. */
-	s = js_Subscribe(&sub, j->js, demon_js_subjects(stream), on_message, reader, NULL, &options,
-			 &code);
+	s = demon_nats.js_Subscribe(&sub, j->js, demon_js_subjects(stream), on_message, reader,
+				    NULL, &options, &code);
 	(void)pthread_mutex_lock(&j->lock);
 	reader->sub = s == NATS_OK ? sub : NULL;
 	reader->subscribing = false;
@@ -463,7 +466,7 @@ static natsMsg *take_read(struct demon_jetstream *j, enum demon_stream *ret_stre
 		*ret_stream = read->stream;
 		if (read->generation == j->readers[read->stream].generation)
 			return read->msg;
-		natsMsg_Destroy(read->msg);
+		demon_nats.natsMsg_Destroy(read->msg);
 	}
 	return NULL;
 }
@@ -478,7 +481,7 @@ static enum demon_rc op_next(void *ctx, int64_t wait_ms, struct demon_message *r
 	uint64_t generation;
 	natsStatus s;
 
-	natsMsg_Destroy(j->current);
+	demon_nats.natsMsg_Destroy(j->current);
 	(void)pthread_mutex_lock(&j->lock);
 	generation = j->link.generation;
 	while (!(j->current = take_read(j, &stream)) && wait_ms > 0 && !j->closing &&
@@ -488,11 +491,11 @@ static enum demon_rc op_next(void *ctx, int64_t wait_ms, struct demon_message *r
 	(void)pthread_mutex_unlock(&j->lock);
 	if (!j->current)
 		return demon_err_set(err, DEMON_NOTFOUND, "nothing came");
-	s = natsMsg_GetMetaData(&meta, j->current);
+	s = demon_nats.natsMsg_GetMetaData(&meta, j->current);
 	if (s != NATS_OK)
 		return demon_js_error(s, (jsErrCode)0, err, "a message without metadata");
 	demon_js_message(j->current, stream, meta->Sequence.Stream, ret);
-	jsMsgMetaData_Destroy(meta);
+	demon_nats.jsMsgMetaData_Destroy(meta);
 	return DEMON_OK;
 }
 
@@ -513,9 +516,12 @@ enum demon_rc demon_jetstream_open(const struct demon_jetstream_options *options
 				   struct demon_jetstream **ret_jetstream,
 				   struct demon_transport *ret_transport, struct demon_err *err)
 {
-	struct demon_jetstream *j = demon_calloc(1, sizeof(*j));
-	enum demon_rc rc;
+	struct demon_jetstream *j;
+	enum demon_rc rc = demon_libnats_load(err);
 
+	if (rc)
+		return rc;
+	j = demon_calloc(1, sizeof(*j));
 	if (!j)
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a connection");
 	(void)pthread_mutex_init(&j->lock, NULL);
@@ -557,20 +563,20 @@ void demon_jetstream_close(struct demon_jetstream *j)
 		(void)pthread_join(j->connector, NULL);
 	for (unsigned i = 0; i < DEMON_STREAM_COUNT; i++)
 		unsubscribe(&j->readers[i]);
-	jsCtx_Destroy(j->js);
-	natsConnection_Close(j->connection);
+	demon_nats.jsCtx_Destroy(j->js);
+	demon_nats.natsConnection_Close(j->connection);
 	(void)pthread_mutex_lock(&j->lock);
 	while (j->connection && !j->closed)
 		(void)pthread_cond_wait(&j->news, &j->lock);
 	(void)pthread_mutex_unlock(&j->lock);
-	natsConnection_Destroy(j->connection);
-	natsOptions_Destroy(j->options);
+	demon_nats.natsConnection_Destroy(j->connection);
+	demon_nats.natsOptions_Destroy(j->options);
 	while ((msg = take_read(j, &stream)))
-		natsMsg_Destroy(msg);
-	natsMsg_Destroy(j->current);
+		demon_nats.natsMsg_Destroy(msg);
+	demon_nats.natsMsg_Destroy(j->current);
 	/* ends the threads that the library shares between connections; the last one waits for it
 	 */
-	nats_ReleaseThreadMemory();
+	demon_nats.nats_ReleaseThreadMemory();
 	(void)pthread_cond_destroy(&j->news);
 	(void)pthread_mutex_destroy(&j->lock);
 	free(j);

@@ -5,8 +5,8 @@
 #define DEMON_JETSTREAM_HANDLE_H
 
 #include "jetstream.h"
+#include "libnats.h"
 
-#include <nats/nats.h>
 #include <pthread.h>
 
 #define DEMON_JS_WAIT_MS 5000 /* for an answer of the server */

@@ -29,7 +29,7 @@ const char *demon_js_subjects(enum demon_stream stream)
 enum demon_rc demon_js_error(natsStatus status, jsErrCode code, struct demon_err *err,
 			     const char *what)
 {
-	const char *text = nats_GetLastError(NULL);
+	const char *text = demon_nats.nats_GetLastError(NULL);
 	enum demon_rc rc = DEMON_UNAVAIL;
 
 	if (status == NATS_NOT_FOUND)
@@ -40,9 +40,10 @@ enum demon_rc demon_js_error(natsStatus status, jsErrCode code, struct demon_err
 		rc = DEMON_DENIED;
 	if (code)
 		return demon_err_set(err, rc, "%s: %s (JetStream %d)", what,
-				     text && *text ? text : natsStatus_GetText(status), (int)code);
+				     text && *text ? text : demon_nats.natsStatus_GetText(status),
+				     (int)code);
 	return demon_err_set(err, rc, "%s: %s", what,
-			     text && *text ? text : natsStatus_GetText(status));
+			     text && *text ? text : demon_nats.natsStatus_GetText(status));
 }
 
 static enum demon_rc need(const struct demon_jetstream *j, struct demon_err *err)
@@ -55,7 +56,7 @@ static jsStreamConfig wanted(const struct demon_jetstream *j, enum demon_stream 
 {
 	jsStreamConfig cfg;
 
-	(void)jsStreamConfig_Init(&cfg);
+	(void)demon_nats.jsStreamConfig_Init(&cfg);
 	*subjects = streams[stream].subjects;
 	cfg.Name = streams[stream].name;
 	cfg.Subjects = subjects;
@@ -119,9 +120,9 @@ static enum demon_rc make(struct demon_jetstream *j, jsStreamConfig *cfg, struct
 {
 	jsStreamInfo *info = NULL;
 	jsErrCode code = 0;
-	natsStatus s = js_AddStream(&info, j->js, cfg, NULL, &code);
+	natsStatus s = demon_nats.js_AddStream(&info, j->js, cfg, NULL, &code);
 
-	jsStreamInfo_Destroy(info);
+	demon_nats.jsStreamInfo_Destroy(info);
 	if (s == NATS_OK)
 		return DEMON_OK;
 	return demon_js_error(s, code, err, cfg->Name);
@@ -132,9 +133,9 @@ static enum demon_rc repair_stream(struct demon_jetstream *j, jsStreamConfig *cf
 {
 	jsStreamInfo *info = NULL;
 	jsErrCode code = 0;
-	natsStatus s = js_UpdateStream(&info, j->js, cfg, NULL, &code);
+	natsStatus s = demon_nats.js_UpdateStream(&info, j->js, cfg, NULL, &code);
 
-	jsStreamInfo_Destroy(info);
+	demon_nats.jsStreamInfo_Destroy(info);
 	if (s != NATS_OK)
 		return demon_js_error(s, code, err, cfg->Name);
 	if (d->fn)
@@ -149,7 +150,7 @@ static enum demon_rc ensure_one(struct demon_jetstream *j, enum demon_stream str
 	jsStreamConfig cfg = wanted(j, stream, &subjects);
 	jsStreamInfo *info = NULL;
 	jsErrCode code = 0;
-	natsStatus s = js_GetStreamInfo(&info, j->js, cfg.Name, NULL, &code);
+	natsStatus s = demon_nats.js_GetStreamInfo(&info, j->js, cfg.Name, NULL, &code);
 
 	if (s == NATS_NOT_FOUND)
 		return make(j, &cfg, err);
@@ -159,7 +160,7 @@ static enum demon_rc ensure_one(struct demon_jetstream *j, enum demon_stream str
 	/* what it forbids cannot be allowed again, nor asked for where it was made otherwise */
 	cfg.DenyDelete = info->Config->DenyDelete;
 	cfg.DenyPurge = info->Config->DenyPurge;
-	jsStreamInfo_Destroy(info);
+	demon_nats.jsStreamInfo_Destroy(info);
 	if (d->any && repair && d->repairable)
 		return repair_stream(j, &cfg, d, err);
 	if (d->fatal)
@@ -195,12 +196,12 @@ enum demon_rc demon_js_state(void *ctx, enum demon_stream stream, struct demon_s
 	*ret = (struct demon_stream_state){0};
 	if (rc)
 		return rc;
-	s = js_GetStreamInfo(&info, j->js, demon_js_stream(stream), NULL, &code);
+	s = demon_nats.js_GetStreamInfo(&info, j->js, demon_js_stream(stream), NULL, &code);
 	if (s == NATS_NOT_FOUND) { /* deleted while the line stood: made again, and empty */
 		rc = demon_js_ensure(ctx, false, NULL, NULL, err);
 		if (rc)
 			return rc;
-		s = js_GetStreamInfo(&info, j->js, demon_js_stream(stream), NULL, &code);
+		s = demon_nats.js_GetStreamInfo(&info, j->js, demon_js_stream(stream), NULL, &code);
 	}
 	if (s != NATS_OK)
 		return demon_js_error(s, code, err, demon_js_stream(stream));
@@ -208,7 +209,7 @@ enum demon_rc demon_js_state(void *ctx, enum demon_stream stream, struct demon_s
 	ret->last = info->State.LastSeq;
 	ret->messages = info->State.Msgs;
 	ret->bytes = info->State.Bytes;
-	jsStreamInfo_Destroy(info);
+	demon_nats.jsStreamInfo_Destroy(info);
 	return DEMON_OK;
 }
 
@@ -216,7 +217,7 @@ static const char *header_of(natsMsg *msg, const char *name)
 {
 	const char *value = NULL;
 
-	return natsMsgHeader_Get(msg, name, &value) == NATS_OK ? value : NULL;
+	return demon_nats.natsMsgHeader_Get(msg, name, &value) == NATS_OK ? value : NULL;
 }
 
 void demon_js_message(natsMsg *msg, enum demon_stream stream, uint64_t sequence,
@@ -225,14 +226,14 @@ void demon_js_message(natsMsg *msg, enum demon_stream stream, uint64_t sequence,
 	*ret = (struct demon_message){
 	    .stream = stream,
 	    .sequence = sequence,
-	    .subject = natsMsg_GetSubject(msg),
+	    .subject = demon_nats.natsMsg_GetSubject(msg),
 	    .id = header_of(msg, "Nats-Msg-Id"),
 	    .header = header_of(msg, "Demon-Header"),
 	    .previous = header_of(msg, "Demon-Previous"),
 	    .hash = header_of(msg, "Demon-Hash"),
 	    .signature = header_of(msg, "Demon-Signature"),
-	    .payload = natsMsg_GetData(msg),
-	    .payload_len = (size_t)natsMsg_GetDataLength(msg),
+	    .payload = demon_nats.natsMsg_GetData(msg),
+	    .payload_len = (size_t)demon_nats.natsMsg_GetDataLength(msg),
 	};
 	if (!ret->payload)
 		ret->payload = "";
@@ -250,12 +251,12 @@ enum demon_rc demon_js_get(void *ctx, enum demon_stream stream, uint64_t sequenc
 
 	if (rc)
 		return rc;
-	s = js_GetMsg(&msg, j->js, demon_js_stream(stream), sequence, NULL, &code);
+	s = demon_nats.js_GetMsg(&msg, j->js, demon_js_stream(stream), sequence, NULL, &code);
 	if (s != NATS_OK)
 		return demon_js_error(s, code, err, demon_js_stream(stream));
 	demon_js_message(msg, stream, sequence, &message);
 	rc = fn(fn_ctx, &message, err);
-	natsMsg_Destroy(msg);
+	demon_nats.natsMsg_Destroy(msg);
 	return rc;
 }
 
@@ -268,17 +269,18 @@ enum demon_rc demon_js_put_tag(void *ctx, const char *key, const char *value, st
 
 	if (rc)
 		return rc;
-	s = js_KeyValue(&kv, j->js, TAGS);
+	s = demon_nats.js_KeyValue(&kv, j->js, TAGS);
 	if (s == NATS_NOT_FOUND) {
 		kvConfig cfg;
 
-		(void)kvConfig_Init(&cfg);
+		(void)demon_nats.kvConfig_Init(&cfg);
 		cfg.Bucket = TAGS;
 		cfg.Replicas = (int)j->replicas;
-		s = js_CreateKeyValue(&kv, j->js, &cfg);
+		s = demon_nats.js_CreateKeyValue(&kv, j->js, &cfg);
 	}
 	if (s == NATS_OK)
-		s = value ? kvStore_PutString(NULL, kv, key, value) : kvStore_Delete(kv, key);
-	kvStore_Destroy(kv);
+		s = value ? demon_nats.kvStore_PutString(NULL, kv, key, value)
+			  : demon_nats.kvStore_Delete(kv, key);
+	demon_nats.kvStore_Destroy(kv);
 	return s == NATS_OK ? DEMON_OK : demon_js_error(s, (jsErrCode)0, err, TAGS);
 }

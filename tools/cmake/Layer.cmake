@@ -78,3 +78,12 @@ function(demon_worker name)
 	endif()
 	install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/demon COMPONENT programs)
 endfunction()
+
+# The name by which programs load the shared library LIBRARY.
+function(demon_soname OUT LIBRARY)
+	execute_process(COMMAND ${CMAKE_READELF} -d ${LIBRARY} OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
+	if(NOT dynamic MATCHES "SONAME[^[]*\\[([^]]+)\\]")
+		message(FATAL_ERROR "${LIBRARY} has no name to load it by")
+	endif()
+	set(${OUT} ${CMAKE_MATCH_1} PARENT_SCOPE)
+endfunction()

@@ -80,7 +80,7 @@ stood. A node works alone; with NATS JetStream, several share their events.")
 	set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 	set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 	# what is loaded when it is needed, and data
-	set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, init-system-helpers (>= 1.51), libcurl4, tzdata")
+	set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, init-system-helpers (>= 1.51), libcurl4, libnats3.4, tzdata")
 	set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, logrotate")
 	set(CPACK_DEBIAN_PACKAGE_SUGGESTS "nats-server, sqlite3")
 	foreach(script IN ITEMS conffiles postinst prerm postrm)
