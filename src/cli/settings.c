@@ -28,6 +28,19 @@ const struct demon_opt demon_global_options[] = {
      .value = "FILE",
      .source = 'f',
      .help = "credentials file for NATS (NATS_CREDS)"},
+    {.name = "nats-ca",
+     .value = "FILE",
+     .source = 'f',
+     .help = "authorities of tls:// servers; default: the system's (NATS_CA)"},
+    {.name = "nats-cert",
+     .value = "FILE",
+     .source = 'f',
+     .help = "certificate to show to NATS (NATS_CERT)"},
+    {.name = "nats-key", .value = "FILE", .source = 'f', .help = "its key (NATS_KEY)"},
+    {.name = "nats-domain", .value = "NAME", .help = "domain of JetStream (NATS_DOMAIN)"},
+    {.name = "stream-replicas",
+     .value = "N",
+     .help = "servers that hold each stream that is made; default 1 (DEMON_STREAM_REPLICAS)"},
     {.name = "public-url",
      .value = "URL",
      .help = "address of this node's pages, for messages and links (DEMON_PUBLIC_URL)"},
@@ -199,6 +212,43 @@ static enum demon_rc choose_public_url(const struct demon_args *args, struct dem
 	return demon_err_wrap(err, "%s", s->public_url.from);
 }
 
+static enum demon_rc choose_nats(const struct demon_args *args, struct demon_settings *s,
+				 struct demon_err *err)
+{
+	const char *replicas;
+
+	s->nats_url = choose(args, "nats-url", "--nats-url", "NATS_URL", NULL);
+	s->nats_creds = choose(args, "nats-creds", "--nats-creds", "NATS_CREDS", NULL);
+	s->nats_ca = choose(args, "nats-ca", "--nats-ca", "NATS_CA", NULL);
+	s->nats_cert = choose(args, "nats-cert", "--nats-cert", "NATS_CERT", NULL);
+	s->nats_key = choose(args, "nats-key", "--nats-key", "NATS_KEY", NULL);
+	s->nats_domain = choose(args, "nats-domain", "--nats-domain", "NATS_DOMAIN", NULL);
+	s->stream_replicas =
+	    choose(args, "stream-replicas", "--stream-replicas", "DEMON_STREAM_REPLICAS", "1");
+	replicas = s->stream_replicas.value;
+	if (replicas[0] < '1' || replicas[0] > '5' || replicas[1])
+		return demon_err_set(err, DEMON_USAGE, "%s: '%.40s' is not a number from 1 to 5",
+				     s->stream_replicas.from, replicas);
+	if (!s->nats_cert.value != !s->nats_key.value)
+		return demon_err_set(err, DEMON_USAGE,
+				     "--nats-cert and --nats-key go together: only %s is set",
+				     s->nats_cert.value ? "the certificate" : "the key");
+	return DEMON_OK;
+}
+
+struct demon_nats_server demon_settings_nats(const struct demon_settings *settings)
+{
+	return (struct demon_nats_server){
+	    .urls = settings->nats_url.value,
+	    .creds = settings->nats_creds.value,
+	    .ca = settings->nats_ca.value,
+	    .cert = settings->nats_cert.value,
+	    .key = settings->nats_key.value,
+	    .domain = settings->nats_domain.value,
+	    .replicas = settings->stream_replicas.value[0] - '0',
+	};
+}
+
 struct demon_secrets_options demon_settings_secrets(const struct demon_settings *settings)
 {
 	return (struct demon_secrets_options){
@@ -221,8 +271,6 @@ enum demon_rc demon_settings_read(const struct demon_args *args,
 	s.verbose = demon_args_has(args, "verbose");
 	s.tenant = choose(args, "tenant", "--tenant", "DEMON_TENANT", "default");
 	s.token = choose(args, "token", "--token", "DEMON_TOKEN", NULL);
-	s.nats_url = choose(args, "nats-url", "--nats-url", "NATS_URL", NULL);
-	s.nats_creds = choose(args, "nats-creds", "--nats-creds", "NATS_CREDS", NULL);
 	s.color = (struct demon_setting){"yes", "terminal"};
 	if (demon_args_has(args, "no-color"))
 		s.color = (struct demon_setting){"no", "--no-color"};
@@ -235,7 +283,8 @@ enum demon_rc demon_settings_read(const struct demon_args *args,
 				     "tenant '%.80s' (%s) is not valid: 1 to 64 of A-Z a-z 0-9 _ -",
 				     s.tenant.value, s.tenant.from);
 	if ((rc = refuse_remote(args, err)) || (rc = choose_db(args, &s, err)) ||
-	    (rc = choose_secrets(args, &s, err)) || (rc = choose_public_url(args, &s, err))) {
+	    (rc = choose_nats(args, &s, err)) || (rc = choose_secrets(args, &s, err)) ||
+	    (rc = choose_public_url(args, &s, err))) {
 		demon_settings_done(&s);
 		return rc;
 	}

@@ -7,6 +7,7 @@
 #ifndef DEMON_SETTINGS_H
 #define DEMON_SETTINGS_H
 
+#include "base/nats_server.h"
 #include "domain/secret/secret.h"
 #include "opt.h"
 
@@ -23,7 +24,12 @@ struct demon_settings {
 	struct demon_setting token; /* who acts; never printed */
 	struct demon_setting nats_url;
 	struct demon_setting nats_creds;
-	struct demon_setting public_url; /* of the pages of the node; NULL: not known */
+	struct demon_setting nats_ca;
+	struct demon_setting nats_cert;
+	struct demon_setting nats_key;
+	struct demon_setting nats_domain;
+	struct demon_setting stream_replicas; /* a number from 1 to 5 */
+	struct demon_setting public_url;      /* of the pages of the node; NULL: not known */
 	struct demon_setting
 	    secrets_file; /* DEMON_SECRETS_FILE, or the older CONFIG_SECRETS_FILE */
 	struct demon_setting secrets_command; /* as it was given */
@@ -42,9 +48,9 @@ extern const struct demon_opt demon_global_options[];
 
 /**
  * Fills *ret_settings from what was given and the environment; end with demon_settings_done.
- * DEMON_USAGE: a tenant that is no id; an address of pages that is none; a file or command of
- * secrets that is none; an option or variable that this version cannot serve though it would change
- * the result (--api-url).
+ * DEMON_USAGE: a tenant that is no id; a certificate for NATS without its key; an address of pages
+ * that is none; a file or command of secrets that is none; an option or variable that this version
+ * cannot serve though it would change the result (--api-url).
  *
  * The command of secrets is a JSON array of strings, or words separated by blanks; there is no
  * shell, and no quoting but that of JSON.
@@ -57,6 +63,9 @@ void demon_settings_done(struct demon_settings *settings);
 /** Where secrets come from: the environment, and the file and the command, where they are set.
  * Borrowed from the settings and the environment. */
 struct demon_secrets_options demon_settings_secrets(const struct demon_settings *settings);
+
+/** How NATS servers are reached. Borrowed from the settings. */
+struct demon_nats_server demon_settings_nats(const struct demon_settings *settings);
 
 /** Makes the default folder of the database (0700) when it is missing and the path is the
  * default one. */

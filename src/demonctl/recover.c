@@ -87,8 +87,7 @@ static void close_line(struct line *line)
 
 static enum demon_rc open_line(struct recovery *r, struct demon_err *err)
 {
-	const struct demon_jetstream_options options = {.urls = r->settings->nats_url.value,
-							.creds = r->settings->nats_creds.value,
+	const struct demon_jetstream_options options = {.server = demon_settings_nats(r->settings),
 							.name = "demonctl recover",
 							.wake = on_wake,
 							.wake_ctx = &r->line};

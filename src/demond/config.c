@@ -171,6 +171,27 @@ void demon_config_done(struct demon_config *config)
 	demon_settings_done(&config->settings);
 }
 
+/* Adds a value without the credentials that stand in its addresses. */
+static void add_masked(struct demon_buf *to, const char *value)
+{
+	const char *scheme;
+
+	while ((scheme = strstr(value, "://"))) {
+		size_t host = (size_t)(scheme - value) + 3;
+		size_t end = host + strcspn(value + host, ",/");
+		size_t at = end;
+
+		while (at > host && value[at - 1] != '@')
+			at--;
+		demon_buf_add(to, value, host);
+		if (at > host)
+			demon_buf_str(to, "***@");
+		demon_buf_add(to, value + at, end - at);
+		value += end;
+	}
+	demon_buf_str(to, value);
+}
+
 void demon_config_print(const struct demon_config *config, FILE *to)
 {
 	const struct demon_settings *s = &config->settings;
@@ -182,12 +203,17 @@ void demon_config_print(const struct demon_config *config, FILE *to)
 	    {"home", &s->home},
 	    {"listen", &config->listen},
 	    {"log-file", &config->log_file},
+	    {"nats-ca", &s->nats_ca},
+	    {"nats-cert", &s->nats_cert},
 	    {"nats-creds", &s->nats_creds},
+	    {"nats-domain", &s->nats_domain},
+	    {"nats-key", &s->nats_key},
 	    {"nats-url", &s->nats_url},
 	    {"node-id", &config->node_id},
 	    {"public-url", &s->public_url},
 	    {"secrets-command", &s->secrets_command},
 	    {"secrets-file", &s->secrets_file},
+	    {"stream-replicas", &s->stream_replicas},
 	    {"tenant", &s->tenant},
 	    {"workers", &config->workers},
 	};
@@ -197,13 +223,16 @@ void demon_config_print(const struct demon_config *config, FILE *to)
 	for (size_t i = 0; i < demon_count(rows); i++) {
 		const struct demon_setting *v = rows[i].setting;
 		struct demon_jw one = demon_jw_object(&w, rows[i].name);
+		DEMON_BUF(shown, 0);
 
+		add_masked(&shown, v->value ? v->value : "");
 		demon_jw_str(&one, "from", v->value ? v->from : "unset");
-		demon_jw_str(&one, "value", v->value);
+		demon_jw_str(&one, "value", v->value ? (shown.data ? shown.data : "") : NULL);
 		demon_jw_end(&one);
 		if (!s->json)
 			(void)fprintf(to, "%-16s %-32s %s\n", rows[i].name,
-				      v->value ? v->value : "-", v->value ? v->from : "unset");
+				      v->value ? (shown.data ? shown.data : "") : "-",
+				      v->value ? v->from : "unset");
 	}
 	demon_jw_end(&w);
 	if (s->json)

@@ -135,10 +135,8 @@ static enum demon_rc start_notifier(struct daemon *d, struct demon_err *err)
 static enum demon_rc start_mirror(struct daemon *d, struct demon_err *err)
 {
 	const struct demon_settings *s = &d->config.settings;
-	const struct demon_mirror_options options = {.store = d->store,
-						     .log = d->log,
-						     .urls = s->nats_url.value,
-						     .creds = s->nats_creds.value};
+	const struct demon_mirror_options options = {
+	    .store = d->store, .log = d->log, .server = demon_settings_nats(s)};
 
 	return s->nats_url.value ? demon_mirror_start(&options, &d->mirror, err) : DEMON_OK;
 }

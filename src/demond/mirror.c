@@ -116,6 +116,15 @@ static enum demon_rc look_at_streams(struct demon_mirror *m, struct demon_err *e
 	return DEMON_OK;
 }
 
+/* The first attempt is under way, and nothing has gone wrong yet. */
+static bool is_connecting(struct demon_mirror *m)
+{
+	struct demon_link link;
+
+	m->transport.ops->link(m->transport.ctx, &link);
+	return !link.up && !*link.error;
+}
+
 static void *take_in(void *arg)
 {
 	struct demon_mirror *m = arg;
@@ -127,7 +136,7 @@ static void *take_in(void *arg)
 
 		if (!rc)
 			rc = demon_replica_in(m->replica, READ_MS, &events, &err);
-		say(m, 1, rc ? err.msg : "");
+		say(m, 1, rc && !is_connecting(m) ? err.msg : "");
 		if (rc)
 			pause_for(m, AGAIN_MS, true);
 	}
@@ -155,7 +164,7 @@ static enum demon_rc open_parts(struct demon_mirror *m, const struct demon_mirro
 				struct demon_err *err)
 {
 	const struct demon_jetstream_options line = {
-	    .urls = options->urls, .creds = options->creds, .wake = on_wake, .wake_ctx = m};
+	    .server = options->server, .wake = on_wake, .wake_ctx = m};
 	const struct demon_replica_options replica = {
 	    .store = m->store, .transport = &m->transport, .note = note, .note_ctx = m};
 	enum demon_rc rc;

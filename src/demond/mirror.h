@@ -8,6 +8,7 @@
 #ifndef DEMON_MIRROR_H
 #define DEMON_MIRROR_H
 
+#include "base/nats_server.h"
 #include "log.h"
 
 #include <demon/store.h>
@@ -18,8 +19,7 @@ struct demon_mirror;
 struct demon_mirror_options {
 	struct demon_store *store;
 	struct demon_log *log;
-	const char *urls;
-	const char *creds; /* file; NULL: none */
+	struct demon_nats_server server;
 };
 
 /** Starts, and does not wait for a server. DEMON_USAGE: addresses or files that cannot be used;

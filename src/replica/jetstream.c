@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PING_MS  5000
 #define RETRY_MS INT64_C(250) /* between rounds of servers, and jitter of as much */
@@ -206,32 +207,42 @@ static natsStatus set_behaviour(struct demon_jetstream *j)
 	return demon_nats.natsOptions_SetErrorHandler(o, on_error, j);
 }
 
-static enum demon_rc set_options(struct demon_jetstream *j,
-				 const struct demon_jetstream_options *options,
+static enum demon_rc set_security(struct demon_jetstream *j, const struct demon_nats_server *server,
+				  struct demon_err *err)
+{
+	/* the library reads this file with each connection, and not before */
+	if (server->creds && access(server->creds, R_OK) != 0)
+		return demon_err_set(err, DEMON_USAGE,
+				     "cannot read '%s': it is to hold credentials", server->creds);
+	if (server->creds && demon_nats.natsOptions_SetUserCredentialsFromFiles(
+				 j->options, server->creds, NULL) != NATS_OK)
+		return demon_err_set(err, DEMON_USAGE, "'%s' is no file of credentials",
+				     server->creds);
+	if (server->ca &&
+	    demon_nats.natsOptions_LoadCATrustedCertificates(j->options, server->ca) != NATS_OK)
+		return demon_err_set(err, DEMON_USAGE, "'%s' holds no certificates", server->ca);
+	if (server->cert && demon_nats.natsOptions_LoadCertificatesChain(j->options, server->cert,
+									 server->key) != NATS_OK)
+		return demon_err_set(err, DEMON_USAGE, "'%s' is no certificate with that key",
+				     server->cert);
+	return DEMON_OK;
+}
+
+static enum demon_rc set_options(struct demon_jetstream *j, const struct demon_nats_server *server,
 				 struct demon_err *err)
 {
 	natsStatus s = demon_nats.natsOptions_Create(&j->options);
 
-	if (s == NATS_OK && (s = set_servers(j->options, options->urls)) != NATS_OK)
-		return demon_err_set(err, DEMON_USAGE, "'%s' are no addresses of NATS servers",
-				     options->urls);
+	/* the addresses are not repeated: credentials may stand in them */
+	if (s == NATS_OK && (s = set_servers(j->options, server->urls)) != NATS_OK)
+		return demon_err_set(err, DEMON_USAGE,
+				     "what was given are no addresses of NATS "
+				     "servers");
 	if (s == NATS_OK)
 		s = set_behaviour(j);
-	if (s == NATS_OK && options->creds &&
-	    (s = demon_nats.natsOptions_SetUserCredentialsFromFiles(j->options, options->creds,
-								    NULL)) != NATS_OK)
-		return demon_err_set(err, DEMON_USAGE, "'%s' is no file of credentials",
-				     options->creds);
-	if (s == NATS_OK && options->ca &&
-	    (s = demon_nats.natsOptions_LoadCATrustedCertificates(j->options, options->ca)) !=
-		NATS_OK)
-		return demon_err_set(err, DEMON_USAGE, "'%s' holds no certificates", options->ca);
-	if (s == NATS_OK && options->cert &&
-	    (s = demon_nats.natsOptions_LoadCertificatesChain(j->options, options->cert,
-							      options->key)) != NATS_OK)
-		return demon_err_set(err, DEMON_USAGE, "'%s' is no certificate with that key",
-				     options->cert);
-	return s == NATS_OK ? DEMON_OK : demon_js_error(s, (jsErrCode)0, err, "NATS");
+	if (s != NATS_OK)
+		return demon_js_error(s, (jsErrCode)0, err, "NATS");
+	return set_security(j, server, err);
 }
 
 static void op_link(void *ctx, struct demon_link *ret)
@@ -526,15 +537,16 @@ enum demon_rc demon_jetstream_open(const struct demon_jetstream_options *options
 		return demon_err_set(err, DEMON_NOMEM, "no memory for a connection");
 	(void)pthread_mutex_init(&j->lock, NULL);
 	demon_cond_init(&j->news);
-	j->replicas = options->replicas ? options->replicas : 1;
+	j->replicas = options->server.replicas ? options->server.replicas : 1;
 	j->wake = options->wake;
 	j->wake_ctx = options->wake_ctx;
 	(void)snprintf(j->name, sizeof(j->name), "%s", options->name ? options->name : "demon");
-	(void)snprintf(j->domain, sizeof(j->domain), "%s", options->domain ? options->domain : "");
+	(void)snprintf(j->domain, sizeof(j->domain), "%s",
+		       options->server.domain ? options->server.domain : "");
 	for (unsigned i = 0; i < DEMON_STREAM_COUNT; i++)
 		j->readers[i] =
 		    (struct demon_js_reader){.jetstream = j, .stream = (enum demon_stream)i};
-	rc = set_options(j, options, err);
+	rc = set_options(j, &options->server, err);
 	if (!rc && pthread_create(&j->connector, NULL, connect_first, j))
 		rc = demon_err_set(err, DEMON_NOMEM, "no thread for a connection");
 	j->connecting = !rc;

@@ -8,19 +8,14 @@
 #ifndef DEMON_JETSTREAM_H
 #define DEMON_JETSTREAM_H
 
+#include "base/nats_server.h"
 #include "transport.h"
 
 struct demon_jetstream;
 
 struct demon_jetstream_options {
-	const char *urls;  /* one or several, separated by commas; credentials may stand in them */
-	const char *creds; /* credentials file; NULL: none */
-	const char *ca;    /* file of authorities, for tls:// addresses; NULL: the system's */
-	const char *cert;  /* certificate and key of this client; NULL: none */
-	const char *key;
-	const char *domain;      /* of JetStream; NULL: none */
+	struct demon_nats_server server;
 	const char *name;        /* of the connection, as servers show it; NULL: "demon" */
-	int64_t replicas;        /* of streams that are made; 0: 1 */
 	void (*wake)(void *ctx); /* see struct demon_transport; NULL: nobody is */
 	void *wake_ctx;
 };

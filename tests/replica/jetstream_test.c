@@ -28,7 +28,7 @@ static void open_node(struct field *f, size_t i)
 {
 	char name[16];
 	struct demon_options options = {.create = true, .node_id = name};
-	struct demon_jetstream_options line = {.urls = f->server.url};
+	struct demon_jetstream_options line = {.server = {.urls = f->server.url}};
 	struct demon_err err;
 
 	(void)snprintf(name, sizeof(name), "n%zu", i);

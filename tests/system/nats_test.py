@@ -3,7 +3,7 @@
 import os
 import unittest
 
-from support import ECHO, Case, Daemon, Nats, free_port, wait_until
+from support import DEMOND, ECHO, Case, Daemon, Nats, free_port, wait_until
 
 
 class Mirror(Case):
@@ -146,6 +146,78 @@ class Mirror(Case):
         self.become_equal(self.db, other)
         started = "SELECT count(*) FROM events WHERE type = 'step.started:v1' AND run_id = 'slow'"
         self.assertEqual(self.sql(started, other), [(1,)])
+
+    def make_certificates(self):
+        """An authority, and with its signature a certificate of a server and one of a client."""
+        self.run_program(
+            "openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2",
+            "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem",
+        )
+        for name, usage in (("server", "serverAuth"), ("client", "clientAuth")):
+            self.write("ext", f"subjectAltName=IP:127.0.0.1\nextendedKeyUsage={usage}\n")
+            self.run_program(
+                "openssl", "req", "-new", "-newkey", "ed25519", "-nodes",
+                "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr",
+            )
+            self.run_program(
+                "openssl", "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-days", "2", "-extfile", "ext", "-out", f"{name}.pem",
+            )
+
+    def is_mirrored(self, *options, **env):
+        """Whether a run of a node that starts with these settings reaches the stream."""
+        daemon = Daemon(self, *options, env=env)
+        self.ctl("run", ECHO)
+        said = '"mirror connected"', '"no connection: '
+        wait_until(lambda: any(text in daemon.text() for text in said), "it to be said how it went")
+        mirrored = said[0] in daemon.text()
+        if mirrored:
+            wait_until(lambda: self.status(self.db)["pending"] == 0, "everything to be acknowledged")
+        self.assertEqual(daemon.stop()[0], 0)
+        self.assertNotIn("pa55", daemon.text() + daemon.err)
+        return mirrored
+
+    def test_a_server_that_asks_for_a_certificate_and_a_password(self):
+        self.make_certificates()
+        nats = Nats(
+            self,
+            'authorization { users: [ { user: "demon", password: "pa55" } ] }\n'
+            'tls { cert_file: "%s", key_file: "%s", ca_file: "%s", verify: true }\n'
+            % tuple(self.path(name) for name in ("server.pem", "server.key", "ca.pem")),
+        )
+        host = nats.url.split("://")[1]
+        url = f"tls://demon:pa55@{host}"
+        files = ("--nats-ca", "ca.pem", "--nats-cert", "client.pem", "--nats-key", "client.key")
+        self.assertFalse(self.is_mirrored(*files, NATS_URL=f"tls://demon:pa55word@{host}"))
+        self.assertFalse(self.is_mirrored(*files[2:], NATS_URL=url))
+        self.assertFalse(self.is_mirrored(*files[:2], NATS_URL=url))
+        self.assertEqual(self.status(self.db)["acknowledged"], 0)
+        self.assertTrue(self.is_mirrored(*files, NATS_URL=url))
+        done = self.ctl(
+            "--json", *files, "recover", "--from-jetstream", "--to", "new.db", env={"NATS_URL": url}
+        ).json
+        self.assertEqual(done["digest"], self.digest(self.db))
+
+    def test_a_server_that_asks_for_a_token(self):
+        nats = Nats(self, 'authorization { token: "pa55" }\n')
+        host = nats.url.split("://")[1]
+        self.assertFalse(self.is_mirrored(NATS_URL=f"nats://{host}"))
+        self.assertTrue(self.is_mirrored(NATS_URL=f"nats://pa55@{host}"))
+
+    def test_settings_that_cannot_be_used(self):
+        for options, text in (
+            (("--stream-replicas", "6"), "1 to 5"),
+            (("--nats-cert", "x.pem"), "go together"),
+            (("--nats-url", "nats://a", "--nats-ca", "missing.pem"), "holds no certificates"),
+            (("--nats-url", "nats://a", "--nats-creds", "missing"), "cannot read"),
+        ):
+            self.assertIn(text, self.run_program(DEMOND, *options, status=2).err)
+
+    def test_passwords_in_addresses_are_not_printed(self):
+        url = "nats://demon:pa55@a:4222,tls://b,nats://t0ken@c"
+        for form in ((), ("--json",)):
+            text = self.run_program(DEMOND, "--print-config", *form, env={"NATS_URL": url}).out
+            self.assertIn("nats://***@a:4222,tls://b,nats://***@c", text)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ class Daemon:
 class Nats:
     """A NATS server with JetStream, on loopback and a port that it chose, its store in the folder."""
 
-    def __init__(self, case):
+    def __init__(self, case, config=None):
         # Debian keeps servers where users do not look
         path = case.env.get("PATH", os.defpath) + ":/usr/sbin"
         program = shutil.which("nats-server", path=path)
@@ -200,6 +200,7 @@ class Nats:
         self.process = case.start(
             program, "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", os.path.join(self.folder, "store"),
             "--ports_file_dir", self.folder, "-l", os.path.join(self.folder, "log"),
+            *(("-c", case.write("nats.conf", config)) if config else ()),
         )
         self.url = wait_until(self._find_url, "the NATS server to listen")
 
@@ -208,7 +209,8 @@ class Nats:
         path = os.path.join(self.folder, f"nats-server_{self.process.pid}.ports")
         try:
             with open(path, encoding="utf-8") as file:
-                return json.load(file)["nats"][0]
+                ports = json.load(file)
+                return (ports.get("nats") or ports["tls"])[0]
         except (FileNotFoundError, ValueError):
             return None
 
