@@ -5,9 +5,9 @@
 #include "approvals.h"
 #include "command.h"
 #include "graph.h"
-#include "mirror_commands.h"
 #include "notify_commands.h"
 #include "policy.h"
+#include "recovery_commands.h"
 
 static const struct demon_opt run_options[] = {
     {.name = "input", .value = "JSON|@FILE", .help = "input of the run; @- reads standard input"},
@@ -402,6 +402,10 @@ const struct demon_command demon_commands[] = {
      .options = heads_options,
      .run = demon_command_heads,
      .role = DEMON_ROLE_OPERATOR},
+    {.name = "backup",
+     .summary = "snapshots of the database",
+     .arguments = "",
+     .subcommands = demon_backup_commands},
     {.name = "recover",
      .summary = "build a database from the streams alone",
      .arguments = "",

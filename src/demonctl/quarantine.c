@@ -4,8 +4,8 @@
 #include "replica/quarantine.h"
 
 #include "base/json.h"
-#include "mirror_commands.h"
 #include "out.h"
+#include "recovery_commands.h"
 #include "store/subject.h"
 
 #include <inttypes.h>

@@ -206,11 +206,10 @@ static enum demon_rc hash_all(const char *heads, const struct table_line *lines,
 	return DEMON_OK;
 }
 
-enum demon_rc demon_digest(struct demon_store *store, char **ret_json, struct demon_err *err)
+enum demon_rc demon_digest_state(struct demon_store *store, struct demon_db *db,
+				 struct demon_buf *out, struct demon_err *err)
 {
-	DEMON_READ(loan);
 	DEMON_BUF(heads, 0);
-	DEMON_BUF(out, 0);
 	struct table_line lines[TABLES_MAX];
 	char digest[2 * DEMON_HASH_LEN + 1];
 	char origin[2 * DEMON_ORIGIN_LEN + 1];
@@ -220,19 +219,15 @@ enum demon_rc demon_digest(struct demon_store *store, char **ret_json, struct de
 	int64_t events;
 	enum demon_rc rc;
 
-	if ((rc = demon_store_borrow(store, &loan, err)))
-		return rc;
-	DEMON_TXN(tx);
-	if ((rc = demon_txn_read(&tx, loan.db, err)) ||
-	    (rc = demon_digest_heads(loan.db, &heads, err)) ||
-	    (rc = digest_tables(store, loan.db, lines, &count, err)) ||
-	    (rc = count_events(loan.db, &events, err)) ||
+	if ((rc = demon_digest_heads(db, &heads, err)) ||
+	    (rc = digest_tables(store, db, lines, &count, err)) ||
+	    (rc = count_events(db, &events, err)) ||
 	    (rc = hash_all(heads.data, lines, count, digest, err)))
 		return rc;
 	demon_node_get(store, &node);
 	demon_hex(node.origin, sizeof(node.origin), origin);
 	demon_hex(node.epoch, sizeof(node.epoch), epoch);
-	struct demon_jw w = demon_jw_begin(&out);
+	struct demon_jw w = demon_jw_begin(out);
 	demon_jw_str(&w, "digest", digest);
 	demon_jw_str(&w, "epoch", epoch);
 	demon_jw_i64(&w, "events", events);
@@ -241,7 +236,20 @@ enum demon_rc demon_digest(struct demon_store *store, char **ret_json, struct de
 	demon_jw_str(&w, "origin", origin);
 	write_tables(&w, lines, count);
 	demon_jw_end(&w);
-	if ((rc = demon_buf_rc(&out, err)))
+	return demon_buf_rc(out, err);
+}
+
+enum demon_rc demon_digest(struct demon_store *store, char **ret_json, struct demon_err *err)
+{
+	DEMON_READ(loan);
+	DEMON_BUF(out, 0);
+	enum demon_rc rc;
+
+	if ((rc = demon_store_borrow(store, &loan, err)))
+		return rc;
+	DEMON_TXN(tx);
+	if ((rc = demon_txn_read(&tx, loan.db, err)) ||
+	    (rc = demon_digest_state(store, loan.db, &out, err)))
 		return rc;
 	*ret_json = demon_buf_take(&out);
 	return *ret_json ? DEMON_OK : demon_err_set(err, DEMON_NOMEM, "no memory for the digest");

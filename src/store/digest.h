@@ -10,6 +10,8 @@
 #include "db/db.h"
 #include "store/projection.h"
 
+#include <demon/store.h>
+
 /** Hash and number of a table's rows. */
 struct demon_table_digest {
 	int64_t rows;
@@ -20,6 +22,10 @@ struct demon_table_digest {
 enum demon_rc demon_digest_table(struct demon_db *db, const struct demon_projection_table *table,
 				 struct demon_table_digest *ret, struct demon_err *err)
     demon_must_check;
+
+/** Appends what demon_digest() returns, as @p db sees it; within a read transaction. */
+enum demon_rc demon_digest_state(struct demon_store *store, struct demon_db *db,
+				 struct demon_buf *out, struct demon_err *err) demon_must_check;
 
 /** Appends the head lines, sorted. */
 enum demon_rc demon_digest_heads(struct demon_db *db, struct demon_buf *out, struct demon_err *err)

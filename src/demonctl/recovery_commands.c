@@ -1,4 +1,4 @@
-#include "mirror_commands.h"
+#include "recovery_commands.h"
 
 const struct demon_opt demon_recover_options[] = {
     {.name = "from-jetstream", .help = "read the three streams of the NATS server"},
@@ -9,6 +9,37 @@ const struct demon_opt demon_recover_options[] = {
 static const struct demon_opt list_options[] = {
     {.name = "after", .value = "ID", .help = "those that came after this one"},
     {.name = "limit", .value = "N", .help = "at most so many; default 100"},
+    {.name = NULL},
+};
+
+static const struct demon_opt create_options[] = {
+    {.name = "to", .value = "FILE", .help = "the file to make; default: beside the database"},
+    {.name = NULL},
+};
+
+const struct demon_command demon_backup_commands[] = {
+    {.name = "create",
+     .summary = "a snapshot of the database while it is in use",
+     .arguments = "",
+     .text =
+	 "One file, and FILE.manifest.json beside it: its SHA-256, the state digest, the heads\n"
+	 "of all chains. Writers are not held up. The default name is that of the database with\n"
+	 "the time and .backup behind it. With --json {file, bytes, sha256, createdAt, events,\n"
+	 "digest}.",
+     .examples = "demonctl backup create\n"
+		 "demonctl backup create --to /mnt/backup/node.db --json",
+     .options = create_options,
+     .run = demon_command_backup_create,
+     .role = DEMON_ROLE_ADMIN},
+    {.name = "verify",
+     .summary = "whether a snapshot is what its manifest says",
+     .arguments = "FILE",
+     .text = "Exit status 7 when it was changed or cut short. With --json as for 'create'.",
+     .examples = "demonctl backup verify /mnt/backup/node.db",
+     .run = demon_command_backup_verify,
+     .min_words = 1,
+     .max_words = 1,
+     .role = DEMON_ROLE_NONE},
     {.name = NULL},
 };
 
