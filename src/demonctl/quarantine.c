@@ -154,7 +154,7 @@ static enum demon_rc show_row(void *ctx, const struct demon_quarantined *row, st
 
 enum demon_rc demon_command_quarantine_show(struct demon_ctl *ctl, struct demon_err *err)
 {
-	int64_t id;
+	int64_t id = 0;
 	enum demon_rc rc;
 
 	if ((rc = read_id(ctl, &id, err)) || (rc = demon_ctl_open(ctl, false, err)) ||
@@ -165,7 +165,7 @@ enum demon_rc demon_command_quarantine_show(struct demon_ctl *ctl, struct demon_
 
 static enum demon_rc take_out(struct demon_ctl *ctl, bool retry, struct demon_err *err)
 {
-	int64_t id;
+	int64_t id = 0;
 	enum demon_rc rc;
 
 	if ((rc = read_id(ctl, &id, err)) || (rc = demon_ctl_open(ctl, false, err)) ||

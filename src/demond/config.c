@@ -192,6 +192,22 @@ static void add_masked(struct demon_buf *to, const char *value)
 	demon_buf_str(to, value);
 }
 
+/* To @p json, and as a line to @p to unless that is NULL. */
+static void print_row(const char *name, const struct demon_setting *v, struct demon_jw *json,
+		      FILE *to)
+{
+	const char *from = v->value ? v->from : "unset";
+	struct demon_jw one = demon_jw_object(json, name);
+	DEMON_BUF(shown, 0);
+
+	add_masked(&shown, v->value ? v->value : "-");
+	demon_jw_str(&one, "from", from);
+	demon_jw_str(&one, "value", v->value ? shown.data : NULL);
+	demon_jw_end(&one);
+	if (to)
+		(void)fprintf(to, "%-16s %-32s %s\n", name, shown.data ? shown.data : "", from);
+}
+
 void demon_config_print(const struct demon_config *config, FILE *to)
 {
 	const struct demon_settings *s = &config->settings;
@@ -220,20 +236,8 @@ void demon_config_print(const struct demon_config *config, FILE *to)
 	DEMON_BUF(json, 0);
 	struct demon_jw w = demon_jw_begin(&json);
 
-	for (size_t i = 0; i < demon_count(rows); i++) {
-		const struct demon_setting *v = rows[i].setting;
-		struct demon_jw one = demon_jw_object(&w, rows[i].name);
-		DEMON_BUF(shown, 0);
-
-		add_masked(&shown, v->value ? v->value : "");
-		demon_jw_str(&one, "from", v->value ? v->from : "unset");
-		demon_jw_str(&one, "value", v->value ? (shown.data ? shown.data : "") : NULL);
-		demon_jw_end(&one);
-		if (!s->json)
-			(void)fprintf(to, "%-16s %-32s %s\n", rows[i].name,
-				      v->value ? (shown.data ? shown.data : "") : "-",
-				      v->value ? v->from : "unset");
-	}
+	for (size_t i = 0; i < demon_count(rows); i++)
+		print_row(rows[i].name, rows[i].setting, &w, s->json ? NULL : to);
 	demon_jw_end(&w);
 	if (s->json)
 		(void)fprintf(to, "%s\n", json.data);

@@ -19,7 +19,8 @@
 #define MANIFEST_MAX ((size_t)64 << 20)
 #define CHUNK        ((size_t)1 << 20)
 
-DEMON_SQL(sql_positions, "SELECT stream, sequence FROM local_positions ORDER BY stream");
+DEMON_SQL_SCAN(sql_positions, "a row a stream",
+	       "SELECT stream, sequence FROM local_positions ORDER BY stream");
 DEMON_SQL(sql_version, "PRAGMA user_version");
 
 /* The names of one snapshot; each while it is written ends in ".partial". */
