@@ -402,6 +402,18 @@ const struct demon_command demon_commands[] = {
      .options = heads_options,
      .run = demon_command_heads,
      .role = DEMON_ROLE_OPERATOR},
+    {.name = "bootstrap",
+     .summary = "make and check what a node with NATS needs",
+     .arguments = "",
+     .text = "Makes the database and the three streams where they are missing, puts the\n"
+	     "configuration of streams right, and verifies both. Without options all of it; again\n"
+	     "and again without harm. What cannot be changed is status 4. With --json {ok, phase,\n"
+	     "text} a line.",
+     .examples = "demonctl bootstrap --nats-url nats://127.0.0.1:4222\n"
+		 "demonctl bootstrap --verify --nats-url nats://127.0.0.1:4222 --json",
+     .options = demon_bootstrap_options,
+     .run = demon_command_bootstrap,
+     .role = DEMON_ROLE_ADMIN},
     {.name = "backup",
      .summary = "snapshots of the database",
      .arguments = "",

@@ -1,13 +1,11 @@
 /*
  * demonctl recover: a database from the streams alone.
  */
-#include "base/cond.h"
 #include "base/json.h"
 #include "base/json_member.h"
-#include "command.h"
+#include "line.h"
 #include "out.h"
 #include "recovery_commands.h"
-#include "replica/jetstream.h"
 #include "replica/replica.h"
 #include "store/readers.h"
 #include "store/store.h"
@@ -17,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECT_MS ((int64_t)10000) /* for the first connection */
 #define SILENCE_MS ((int64_t)30000) /* without a link, or a message, before it is given up */
 #define ROUND_MS   ((int64_t)500)
 #define TELL_MS    ((int64_t)2000)
@@ -26,19 +23,10 @@ DEMON_SQL_SCAN(
     sql_left, "bounded tables",
     "SELECT (SELECT count(*) FROM local_inbox), (SELECT count(*) FROM local_quarantine)");
 
-/* A connection, and when to look at it again. */
-struct line {
-	struct demon_jetstream *jetstream;
-	struct demon_transport transport;
-	pthread_mutex_t lock;
-	pthread_cond_t news;
-	bool woken;
-};
-
 struct recovery {
 	const struct demon_settings *settings;
 	const char *to;
-	struct line line;
+	struct demon_line line;
 	struct demon_store *store;
 	struct demon_replica *replica;
 	int64_t messages;
@@ -47,55 +35,6 @@ struct recovery {
 	int64_t quarantined;
 	struct demon_verified verified;
 };
-
-static void on_wake(void *ctx)
-{
-	struct line *line = ctx;
-
-	(void)pthread_mutex_lock(&line->lock);
-	line->woken = true;
-	(void)pthread_cond_signal(&line->news);
-	(void)pthread_mutex_unlock(&line->lock);
-}
-
-static enum demon_rc wait_for_link(struct line *line, struct demon_err *err)
-{
-	struct timespec until = demon_cond_in(CONNECT_MS);
-	struct demon_link link;
-	bool late = false;
-
-	while (!late) {
-		line->transport.ops->link(line->transport.ctx, &link);
-		if (link.up)
-			return DEMON_OK;
-		(void)pthread_mutex_lock(&line->lock);
-		while (!line->woken && !late)
-			late = pthread_cond_timedwait(&line->news, &line->lock, &until) != 0;
-		line->woken = false;
-		(void)pthread_mutex_unlock(&line->lock);
-	}
-	return demon_err_set(err, DEMON_UNAVAIL, "no NATS server answers%s%s",
-			     *link.error ? ": " : "", link.error);
-}
-
-static void close_line(struct line *line)
-{
-	demon_jetstream_close(line->jetstream);
-	(void)pthread_cond_destroy(&line->news);
-	(void)pthread_mutex_destroy(&line->lock);
-}
-
-static enum demon_rc open_line(struct recovery *r, struct demon_err *err)
-{
-	const struct demon_jetstream_options options = {.server = demon_settings_nats(r->settings),
-							.name = "demonctl recover",
-							.wake = on_wake,
-							.wake_ctx = &r->line};
-	enum demon_rc rc =
-	    demon_jetstream_open(&options, &r->line.jetstream, &r->line.transport, err);
-
-	return rc ? rc : wait_for_link(&r->line, err);
-}
 
 /* What is there, before a file is made for it. */
 static enum demon_rc look(struct recovery *r, struct demon_err *err)
@@ -223,10 +162,6 @@ static enum demon_rc check(struct demon_ctl *ctl, struct recovery *r, struct dem
 		return demon_err_set(err, DEMON_USAGE, "say what to make: --to DB");
 	if (ctl->settings.token.value)
 		return demon_err_set(err, DEMON_DENIED, "nobody makes a database with a token");
-	if (!ctl->settings.nats_url.value) {
-		demon_ctl_hint(ctl, "--nats-url URL names it, or the variable NATS_URL");
-		return demon_err_set(err, DEMON_USAGE, "no NATS server was named");
-	}
 	if (access(r->to, F_OK) == 0) {
 		demon_ctl_hint(ctl, "a database that fell behind catches up by itself: start "
 				    "demond on it with --nats-url");
@@ -242,9 +177,7 @@ enum demon_rc demon_command_recover(struct demon_ctl *ctl, struct demon_err *err
 
 	if (rc)
 		return rc;
-	(void)pthread_mutex_init(&r.line.lock, NULL);
-	demon_cond_init(&r.line.news);
-	if (!(rc = open_line(&r, err)) && !(rc = look(&r, err))) {
+	if (!(rc = demon_line_open(&r.line, &ctl->settings, err)) && !(rc = look(&r, err))) {
 		rc = fill(&r, err);
 		if (rc && r.store)
 			demon_ctl_hint(ctl,
@@ -256,6 +189,6 @@ enum demon_rc demon_command_recover(struct demon_ctl *ctl, struct demon_err *err
 		rc = print(&r, err);
 	demon_replica_close(r.replica);
 	demon_close(r.store);
-	close_line(&r.line);
+	demon_line_close(&r.line);
 	return rc;
 }

@@ -1,5 +1,11 @@
 #include "recovery_commands.h"
 
+const struct demon_opt demon_bootstrap_options[] = {
+    {.name = "ensure-stream", .help = "make the streams, and put their configuration right"},
+    {.name = "verify", .help = "look at the streams and the database"},
+    {.name = NULL},
+};
+
 const struct demon_opt demon_recover_options[] = {
     {.name = "from-jetstream", .help = "read the three streams of the NATS server"},
     {.name = "to", .value = "DB", .help = "the database to make; it must not exist"},

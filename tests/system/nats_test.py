@@ -1,5 +1,6 @@
 """A NATS server in reach, out of reach, and going away: a node works all the same."""
 
+import json
 import os
 import unittest
 
@@ -83,6 +84,23 @@ class Mirror(Case):
         for daemon in daemons:
             self.assertEqual(daemon.stop()[0], 0)
         self.assertIn("exists", self.ctl(*recover, status=4).err)
+
+    def test_bootstrap_makes_what_is_missing_and_repairs_the_streams(self):
+        nats = Nats(self)
+        new = self.path("new.db")
+        bootstrap = ("--json", "--db", new, "--nats-url", nats.url, "bootstrap")
+        done = self.ctl(*bootstrap).lines
+        self.assertEqual([line["phase"] for line in done], ["ensure-stream", "verify", "verify"])
+        name = "RITUAL_EVENTS"
+        config = nats.request(f"$JS.API.STREAM.INFO.{name}", b"")["config"]
+        self.assertEqual((config["subjects"], config["discard"]), (["demon.ritual.v1.>"], "new"))
+        wrong = dict(config, max_age=3600 * 10**9)
+        self.assertNotIn("error", nats.request(f"$JS.API.STREAM.UPDATE.{name}", json.dumps(wrong).encode()))
+        self.assertIn("deletes what is old", self.ctl(*bootstrap, "--verify", status=4).err)
+        self.ctl(*bootstrap, "--ensure-stream")
+        again = nats.request(f"$JS.API.STREAM.INFO.{name}", b"")["config"]
+        self.assertEqual(again["max_age"], 0)
+        self.assertEqual(len(self.ctl(*bootstrap, "--verify").lines), 2)
 
     def test_without_a_stream_to_read_no_database_is_made(self):
         new = self.path("new.db")

@@ -220,8 +220,8 @@ class Nats:
         with socket.create_connection((host, int(port)), 10) as s, s.makefile() as lines:
             return json.loads(lines.readline().removeprefix("INFO "))
 
-    def publish(self, subject, payload):
-        """Publishes as somebody who knows nothing of Demon; whether a stream took it."""
+    def request(self, subject, payload):
+        """The answer, a JSON document, to a request of somebody who knows nothing of Demon; None: nobody answers."""
         host, port = self.url.removeprefix("nats://").split(":")
         with socket.create_connection((host, int(port)), 10) as s, s.makefile("rb") as lines:
             s.sendall(
@@ -232,9 +232,13 @@ class Nats:
                 line = lines.readline()
                 assert line and not line.startswith(b"-ERR"), line
                 if line.startswith(b"MSG"):
-                    return "seq" in json.loads(lines.readline())
+                    return json.loads(lines.read(int(line.split()[-1])))
                 if line.startswith(b"HMSG"):
-                    return False  # nobody listens on the subject
+                    return None
+
+    def publish(self, subject, payload):
+        """Publishes likewise; whether a stream took it."""
+        return "seq" in (self.request(subject, payload) or {})
 
     def stop(self, sig=signal.SIGTERM, limit=20):
         self.process.send_signal(sig)
