@@ -114,7 +114,6 @@ static enum demon_rc copy(struct demon_store *store, const char *path, struct de
 	int64_t bytes;
 	int64_t version;
 	DEMON_BUF(state, 0);
-	DEMON_BUF(positions, 0);
 	DEMON_READ(loan);
 	enum demon_rc rc;
 
